@@ -1,0 +1,68 @@
+// Where a tool's result goes: standard output, a file, or something that is written in place.
+//
+// A file appears under its name only by commit(), complete and on stable storage: until then it is
+// a temporary file beside it, which goes away if the output is dropped. Devices, fifos and whatever
+// else is no regular file are written in place. Every write, flush and close is checked; a failure
+// throws io_error naming the file, or broken_pipe. Not thread safe.
+#pragma once
+
+#include <sys/types.h>
+
+#include <charconv>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file_handle.h"
+
+namespace base {
+
+class output {
+ public:
+  // `path` "-" or empty: standard output. `input_path`, if not empty, names the file that is being
+  // read: writing over it is refused.
+  explicit output(const std::string& path, const std::string& input_path = "");
+  ~output();
+  output(const output&) = delete;
+  output& operator=(const output&) = delete;
+
+  output& operator<<(std::string_view text) {
+    if (text.size() > room()) {
+      write_long(text);
+    } else {
+      text.copy(buffer_.data() + used_, text.size());
+      used_ += text.size();
+    }
+    return *this;
+  }
+
+  output& number(std::uint64_t value) {
+    if (room() < 20) {
+      drain();
+    }
+    used_ = static_cast<std::size_t>(
+        std::to_chars(buffer_.data() + used_, buffer_.data() + buffer_.size(), value).ptr -
+        buffer_.data());
+    return *this;
+  }
+
+  // Nothing may follow. An output that is never committed leaves no file behind.
+  void commit();
+
+ private:
+  std::size_t room() const { return buffer_.size() - used_; }
+  void drain();
+  void write_long(std::string_view text);
+  void open_beside(const std::string& path, mode_t mode);
+
+  std::vector<char> buffer_;
+  std::size_t used_ = 0;
+  std::string name_;
+  std::string final_path_;
+  std::string temporary_path_;
+  file_handle file_;
+  int fd_ = -1;
+};
+
+}  // namespace base
