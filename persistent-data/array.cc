@@ -1,0 +1,158 @@
+#include "persistent-data/array.h"
+
+#include <algorithm>
+#include <string>
+
+namespace pd {
+namespace {
+
+// Turns the leaves of array trees into array blocks, and lost keys into lost elements.
+class index_reader final : public tree_visitor {
+ public:
+  index_reader(walk_context& context, std::span<const array_root> arrays, index_visitor& visitor)
+      : context_(context), arrays_(arrays), visitor_(visitor) {}
+
+  void begin_tree(std::size_t i) override {
+    array_ = arrays_[i];
+    next_key_ = 0;
+    last_node_ = array_.root;
+    visitor_.begin_array(i);
+  }
+
+  void end_tree(std::size_t) override { expect_key(array_.nr_array_blocks()); }
+
+  void leaf(block_nr where, const node_view& node, bool first_visit) override {
+    last_node_ = where;
+    for (std::uint32_t i = 0; i < node.nr_entries(); ++i) {
+      if (first_visit) {
+        context_.counts->add(node.child(i));
+      }
+      entry(node.key(i), node.child(i));
+    }
+  }
+
+  void damaged(const damage& found) override {
+    if (found.first_lost == found.end_lost) {
+      visitor_.damaged(found);
+      return;
+    }
+    expect_key(std::min(found.first_lost, array_.nr_array_blocks()));
+    report_lost(found, found.first_lost, found.end_lost);
+    next_key_ = std::max(next_key_, std::min(found.end_lost, array_.nr_array_blocks()));
+  }
+
+ private:
+  void entry(std::uint64_t key, block_nr block) {
+    if (key >= array_.nr_array_blocks()) {
+      visitor_.damaged({damage_kind::array_block_stale, block,
+                        "array block " + std::to_string(key) +
+                            " lies beyond the end of an array of " +
+                            std::to_string(array_.nr_array_blocks())});
+      return;
+    }
+    expect_key(key);
+    next_key_ = key + 1;
+    if (block == no_block || block >= context_.reader.usable()) {
+      report_lost(
+          {damage_kind::block_out_of_range, block,
+           "named as array block " + std::to_string(key) + ", but metadata blocks are 1 to " +
+               std::to_string(context_.reader.usable() - 1)},
+          key, key + 1);
+    } else if (!context_.seen.insert(block)) {
+      report_lost({damage_kind::block_seen_twice, block,
+                   "array block " + std::to_string(key) + ": another pointer leads here as well"},
+                  key, key + 1);
+    } else {
+      visitor_.array_block_at({static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(block)});
+    }
+  }
+
+  // All keys before `key` have been met or reported lost, or else they are missing.
+  void expect_key(std::uint64_t key) {
+    if (next_key_ < key) {
+      report_lost({damage_kind::array_block_missing, last_node_,
+                   "btree node: the tree has no array block " + std::to_string(next_key_) +
+                       (key - next_key_ > 1 ? " to " + std::to_string(key - 1) : "")},
+                  next_key_, key);
+      next_key_ = key;
+    }
+  }
+
+  void report_lost(damage found, std::uint64_t first_key, std::uint64_t end_key) {
+    const std::uint64_t blocks = array_.nr_array_blocks();
+    const std::uint64_t capacity = array_capacity(array_.value_size);
+    found.first_lost = std::min(std::min(first_key, blocks) * capacity, array_.nr_elements);
+    found.end_lost = std::min(std::min(end_key, blocks) * capacity, array_.nr_elements);
+    visitor_.damaged(found);
+  }
+
+  walk_context& context_;
+  std::span<const array_root> arrays_;
+  index_visitor& visitor_;
+  array_root array_;
+  std::uint64_t next_key_ = 0;
+  block_nr last_node_ = no_block;
+};
+
+std::optional<damage> check_array_block(const array_block_request& request,
+                                        const std::byte* block) {
+  const std::uint32_t max = base::get_le32(block + 4);
+  const std::uint32_t entries = base::get_le32(block + 8);
+  const std::uint32_t value_size = base::get_le32(block + 12);
+  if (value_size != request.value_size || max != array_capacity(request.value_size)) {
+    return damage{damage_kind::array_block_header, request.ref.block,
+                  "array block: " + std::to_string(max) + " values of " +
+                      std::to_string(value_size) + " bytes, not " +
+                      std::to_string(array_capacity(request.value_size)) + " of " +
+                      std::to_string(request.value_size)};
+  }
+  if (entries != request.entries) {
+    return damage{damage_kind::array_block_entries, request.ref.block,
+                  "array block: holds " + std::to_string(entries) + " values, not " +
+                      std::to_string(request.entries)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void read_indexes(walk_context& context, std::span<const array_root> arrays,
+                  index_visitor& visitor) {
+  std::vector<block_nr> roots;
+  roots.reserve(arrays.size());
+  for (const array_root& array : arrays) {
+    roots.push_back(array.root);
+  }
+  index_reader reader(context, arrays, visitor);
+  walk_btrees(context, roots, sizeof(std::uint64_t), reader);
+}
+
+array_block_reader::array_block_reader(block_reader& reader)
+    : reader_(reader), buffer_(read_batch) {}
+
+void array_block_reader::read(std::span<const array_block_request> requests,
+                              array_block_visitor& visitor) {
+  for (std::size_t first = 0; first < requests.size(); first += read_batch) {
+    const auto batch = requests.subspan(first, std::min(read_batch, requests.size() - first));
+    blocks_.clear();
+    for (const array_block_request& request : batch) {
+      blocks_.push_back(request.ref.block);
+    }
+    reader_.read(array_block, blocks_, buffer_, faults_);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      std::optional<damage> fault = faults_[i];
+      if (!fault) {
+        fault = check_array_block(batch[i], buffer_.block(i));
+      }
+      if (!fault) {
+        visitor.values(batch[i], buffer_.block(i) + array_header_size);
+        continue;
+      }
+      fault->first_lost = std::uint64_t{batch[i].ref.key} * array_capacity(batch[i].value_size);
+      fault->end_lost = fault->first_lost + batch[i].entries;
+      visitor.damaged(batch[i], *fault);
+    }
+  }
+}
+
+}  // namespace pd

@@ -1,0 +1,97 @@
+// Arrays of fixed-size values, and bitsets, which are arrays of 64-bit words (doc/format.md 4): a
+// btree whose keys 0, 1, 2 … name array blocks. Reading has two steps: the index (which block holds
+// which part; the btree nodes are under half a percent of an array), then the blocks, in whatever
+// order and windows the caller needs. Not thread safe.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/bytes.h"
+#include "persistent-data/btree_walk.h"
+
+namespace pd {
+
+inline constexpr std::size_t array_header_size = 24;
+inline constexpr std::uint32_t bits_per_word = 64;
+
+inline constexpr std::uint32_t array_capacity(std::uint32_t value_size) {
+  return static_cast<std::uint32_t>((block_size - array_header_size) / value_size);
+}
+
+// Where an array is and how long; the length stands beside the root, never in the array.
+struct array_root {
+  block_nr root = no_block;
+  std::uint32_t value_size = 4;
+  std::uint64_t nr_elements = 0;
+
+  std::uint64_t nr_array_blocks() const {
+    return base::ceil_div(nr_elements, array_capacity(value_size));
+  }
+
+  // Elements in the array block with this key, which is below nr_array_blocks().
+  std::uint32_t entries(std::uint64_t key) const {
+    const std::uint64_t capacity = array_capacity(value_size);
+    const std::uint64_t rest = nr_elements - key * capacity;
+    return static_cast<std::uint32_t>(rest < capacity ? rest : capacity);
+  }
+};
+
+inline array_root bitset_root(block_nr root, std::uint64_t nr_bits) {
+  return {root, 8, base::ceil_div(nr_bits, bits_per_word)};
+}
+
+// An array block by its place in the array. Keys and block numbers of metadata are below 2^32.
+struct array_block_ref {
+  std::uint32_t key;
+  std::uint32_t block;
+};
+
+// Damage comes with the elements that are lost.
+class index_visitor : public damage_sink {
+ public:
+  virtual void begin_array(std::size_t /*i*/) {}
+
+  // The next array block of the present array, in ascending order of keys. Blocks that are missing
+  // or can't be named are left out and reported; stale ones (format.md 4) likewise.
+  virtual void array_block_at(array_block_ref ref) = 0;
+};
+
+// Reads the indexes of arrays that all have values of the same size, one after the other.
+void read_indexes(walk_context& context, std::span<const array_root> arrays,
+                  index_visitor& visitor);
+
+// One array block to read. `tag` is the caller's, and comes back with the block.
+struct array_block_request {
+  array_block_ref ref{};
+  std::uint32_t entries = 0;  // how many values it must hold
+  std::uint32_t value_size = 4;
+  std::uint64_t tag = 0;
+};
+
+class array_block_visitor {
+ public:
+  virtual ~array_block_visitor() = default;
+
+  // The values of one block, request.entries of them.
+  virtual void values(const array_block_request& request, const std::byte* data) = 0;
+
+  // Its values are lost: the elements from key × capacity on, of its array.
+  virtual void damaged(const array_block_request& request, const damage& found) = 0;
+};
+
+// Reads array blocks in batches and hands them over in the order asked for.
+class array_block_reader {
+ public:
+  explicit array_block_reader(block_reader& reader);
+  void read(std::span<const array_block_request> requests, array_block_visitor& visitor);
+
+ private:
+  block_reader& reader_;
+  block_buffer buffer_;
+  std::vector<block_nr> blocks_;
+  std::vector<std::optional<damage>> faults_;
+};
+
+}  // namespace pd

@@ -1,0 +1,73 @@
+#include "persistent-data/btree_node.h"
+
+#include <cstring>
+#include <string>
+
+namespace pd {
+namespace {
+
+constexpr std::uint32_t internal_flag = 1;
+constexpr std::uint32_t leaf_flag = 2;
+
+std::string check_header(const node_view& node, std::uint32_t leaf_value_size) {
+  if (node.flags() != internal_flag && node.flags() != leaf_flag) {
+    return "flags are " + std::to_string(node.flags()) + ", not 1 (internal) or 2 (leaf)";
+  }
+  const std::uint32_t value_size = node.is_leaf() ? leaf_value_size : 8;
+  if (node.value_size() != value_size) {
+    return "value size is " + std::to_string(node.value_size()) + ", not " +
+           std::to_string(value_size);
+  }
+  const std::uint64_t max = node.max_entries();
+  if (max % 3 != 0 || node_header_size + max * (8 + value_size) > block_size) {
+    return "impossible maximum of " + std::to_string(max) + " entries";
+  }
+  if (node.nr_entries() > max) {
+    return "holds " + std::to_string(node.nr_entries()) + " entries of at most " +
+           std::to_string(max);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::optional<damage> check_node(const std::byte* block, block_nr where,
+                                 std::uint32_t leaf_value_size) {
+  const node_view node(block);
+  if (std::string what = check_header(node, leaf_value_size); !what.empty()) {
+    return damage{damage_kind::node_header, where, "btree node: " + what};
+  }
+  for (std::uint32_t i = 1; i < node.nr_entries(); ++i) {
+    if (node.key(i) <= node.key(i - 1)) {
+      return damage{damage_kind::node_key_order, where,
+                    "btree node: key " + std::to_string(node.key(i)) + " follows key " +
+                        std::to_string(node.key(i - 1))};
+    }
+  }
+  if (node.max_entries() != node_capacity(node.value_size())) {
+    return damage{damage_kind::node_odd_maximum, where,
+                  "btree node: room for " + std::to_string(node.max_entries()) +
+                      " entries, where " + std::to_string(node_capacity(node.value_size())) +
+                      " are usual"};
+  }
+  return std::nullopt;
+}
+
+void init_node(std::byte* block, bool leaf, std::uint32_t value_size) {
+  base::put_le32(block + 4, leaf ? leaf_flag : internal_flag);
+  base::put_le32(block + 16, 0);
+  base::put_le32(block + 20, node_capacity(value_size));
+  base::put_le32(block + 24, value_size);
+}
+
+void put_entry(std::byte* block, std::uint32_t i, std::uint64_t key, const std::byte* value) {
+  const node_view node(block);
+  base::put_le64(block + node_header_size + 8 * std::size_t{i}, key);
+  std::memcpy(block + (node.value(i) - block), value, node.value_size());
+}
+
+void put_nr_entries(std::byte* block, std::uint32_t nr_entries) {
+  base::put_le32(block + 16, nr_entries);
+}
+
+}  // namespace pd

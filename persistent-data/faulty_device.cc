@@ -1,0 +1,72 @@
+#include "persistent-data/faulty_device.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace pd {
+namespace {
+
+constexpr std::size_t sector_size = 512;
+
+}  // namespace
+
+void faulty_device::read(std::span<read_request> batch) {
+  below_.read(batch);
+  for (read_request& request : batch) {
+    if (const auto pending = unflushed_.find(request.where); pending != unflushed_.end()) {
+      std::memcpy(request.into, pending->second.data(), block_size);
+    }
+    if (unreadable_.contains(request.where)) {
+      request.error = EIO;
+    }
+  }
+}
+
+void faulty_device::write(std::span<const write_request> batch) {
+  for (const write_request& request : batch) {
+    write_one(request);
+  }
+}
+
+void faulty_device::write_one(const write_request& request) {
+  if (writes_left_ == 0 || unwritable_.contains(request.where)) {
+    throw base::io_error(base::system_message(name(), EIO));
+  }
+  --writes_left_;
+  ++writes_seen_;
+  unflushed_[request.where] = block_bytes(request.from, request.from + block_size);
+}
+
+void faulty_device::flush() {
+  if (writes_left_ == 0) {
+    throw base::io_error(base::system_message(name(), EIO));
+  }
+  block_buffer one(1);
+  for (const auto& [where, bytes] : unflushed_) {
+    std::memcpy(one.block(0), bytes.data(), block_size);
+    const write_request request{where, one.block(0)};
+    below_.write({&request, 1});
+  }
+  unflushed_.clear();
+  below_.flush();
+}
+
+void faulty_device::cut_power(std::mt19937_64& random) {
+  block_buffer one(1);
+  for (const auto& [where, bytes] : unflushed_) {
+    read_request old{where, one.block(0), 0};
+    below_.read({&old, 1});
+    for (std::size_t at = 0; at < block_size; at += sector_size) {
+      if (random() % 2 == 0) {
+        std::memcpy(one.block(0) + at, bytes.data() + at, sector_size);
+      }
+    }
+    const write_request torn{where, one.block(0)};
+    below_.write({&torn, 1});
+  }
+  unflushed_.clear();
+}
+
+}  // namespace pd
