@@ -1,0 +1,97 @@
+// Decides in which era a data block was last written (doc/format.md 5), for a window of blocks at a
+// time: the era array's values with every writeset folded in. The one place that knows; dumps and
+// lists are sinks of it.
+//
+// Memory is one array block reference (8 bytes) for each array block on the device, and the
+// caller's window; neither the number of data blocks nor that of writesets adds to it. What can't
+// be read goes to the problem sink; if that doesn't throw, it is taken as written in the current
+// era, which lists too much and never too little. Not thread safe.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "era/metadata.h"
+
+namespace era {
+
+struct block_range {
+  std::uint64_t first;
+  std::uint64_t end;  // exclusive
+};
+
+class era_reader {
+ public:
+  // Blocks in a window: as many as 8 full bitset blocks and 256 full era array blocks cover, so
+  // that no array block belongs to two windows.
+  static constexpr std::uint64_t window = 8 * 509 * 64;
+  static_assert(window == 256 * 1018);
+
+  // Reads the indexes of the era array and of all writesets of era `since` or later.
+  era_reader(pd::walk_context& context, const metadata& read, problem_sink& sink,
+             std::uint32_t since = 0);
+
+  // In what follows `first` is a multiple of `window`, and what is asked for lies below nr_blocks,
+  // or, for writeset_bits, below the nr_bits of that writeset.
+
+  // eras[i]: the last-written era of block first + i.
+  void last_written(std::uint64_t first, std::span<std::uint32_t> eras);
+
+  // Bit i of the words: block first + i was last written in `since` or later. Bits from `count` on
+  // are 0.
+  void written_since(std::uint64_t first, std::uint64_t count, std::span<std::uint64_t> words);
+
+  // The era array alone.
+  void array_values(std::uint64_t first, std::span<std::uint32_t> eras);
+
+  // The bits of writeset i of the metadata alone.
+  void writeset_bits(std::size_t i, std::uint64_t first, std::uint64_t count,
+                     std::span<std::uint64_t> words);
+
+  // The data blocks of which some writeset's bits were found lost so far; all, if a writeset itself
+  // is.
+  const std::vector<block_range>& lost_in_writesets() const { return lost_in_writesets_; }
+
+ private:
+  class indexer;
+  class folder;
+  class era_folder;
+  class bit_folder;
+
+  // Which blocks make up one array: refs_[first_ref] and the nr_refs - 1 behind it.
+  struct index {
+    std::uint32_t first_ref = 0;
+    std::uint32_t nr_refs = 0;
+  };
+
+  // A part of an array that its index does not lead to; only known where damage is tolerated.
+  struct loss {
+    std::uint64_t tag;
+    block_range range;
+  };
+
+  void read_writeset_indexes(pd::walk_context& context);
+  void request_array(std::uint64_t first, std::uint64_t end);
+  void request_writeset(std::size_t i, std::uint64_t first, std::uint64_t end);
+  void request(const index& from, const pd::array_root& array, std::uint64_t tag,
+               std::uint64_t first_element, std::uint64_t end_element);
+  // Reads what was requested, of all arrays or of one alone.
+  void fold_into(folder& into, std::optional<std::uint64_t> only_tag = std::nullopt);
+  void report(std::uint64_t tag, const pd::damage& found);
+  void note_lost(block_range lost);
+  bool since_covers(std::size_t i) const { return metadata_.writesets[i].era >= since_; }
+
+  const metadata& metadata_;
+  problem_sink& sink_;
+  std::uint32_t since_;
+  std::vector<pd::array_block_ref> refs_;
+  index array_index_;
+  std::vector<index> writeset_indexes_;  // of all of metadata_.writesets; empty ones before since_
+  std::vector<loss> losses_;             // in the order of tags
+  std::vector<block_range> lost_in_writesets_;
+  pd::array_block_reader reader_;
+  std::vector<pd::array_block_request> requests_;
+};
+
+}  // namespace era

@@ -1,0 +1,119 @@
+// Everything that can be wrong with era metadata: a stable code, how bad it is, what it means for
+// the user and how it is mended, in one table (doc/format.md 10.3). Readers report problems to a
+// sink; era_check prints them all, dump and invalidate stop at the first error. Thread safety: that
+// of the sink.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "persistent-data/damage.h"
+
+namespace era {
+
+enum class severity {
+  error,     // information is lost or will be
+  nonfatal,  // wrong, but nothing is lost by it
+  remark     // unusual, and harmless
+};
+
+// The first codes are those of pd::damage_kind, in its order.
+enum class problem_code {
+  superblock_checksum = pd::nr_damage_kinds,
+  superblock_number,
+  superblock_magic,
+  superblock_version,
+  superblock_metadata_block_size,
+  superblock_roots,
+  superblock_nr_blocks,
+  superblock_block_size,
+  superblock_flags,
+  superblock_reserved,
+  snapshot_superblock,
+  writeset_era,
+  writeset_nr_bits,
+  writeset_bits_beyond,
+  writeset_gap,
+  current_writeset_archived,
+  era_above_current,
+  era_above_archived,
+  map_hints_never_resumed,
+};
+inline constexpr int nr_problem_codes = static_cast<int>(problem_code::map_hints_never_resumed) + 1;
+
+inline problem_code code_of(pd::damage_kind kind) {
+  return static_cast<problem_code>(static_cast<int>(kind));
+}
+
+struct problem_row {
+  const char* name;  // stable: scripts may look for it
+  severity how_bad;
+  const char* consequence;  // where nothing more exact is known from the place
+  const char* repair;       // what to do about it
+};
+
+const problem_row& row_of(problem_code code);
+std::span<const problem_row> problem_table();
+const char* severity_name(severity how_bad);
+
+// Which structure a problem was found in.
+enum class structure { superblock, writeset_tree, writeset, era_array, space_map };
+
+struct place {
+  structure in = structure::superblock;
+  bool snapshot = false;  // in what the metadata snapshot holds
+  std::uint32_t era = 0;  // of a writeset
+  bool current = false;   // the open writeset
+};
+
+struct problem {
+  problem_code code;
+  place at;
+  pd::block_nr block;
+  std::string what;
+
+  // Eras of the writeset tree, or data blocks of a writeset or the era array, that can't be known
+  // because of it: first_lost up to but not including end_lost.
+  std::uint64_t first_lost = 0;
+  std::uint64_t end_lost = 0;
+
+  bool loses() const { return first_lost < end_lost; }
+};
+
+std::string describe(const place& at);
+
+// "which of the data blocks 0 to 9 were written in era 4 is unknown"
+std::string consequence_of(const problem& found);
+
+class problem_sink {
+ public:
+  virtual ~problem_sink() = default;
+  virtual void found(const problem& p) = 0;
+};
+
+// Throws base::data_error at the first error; for tools that give a whole result or none.
+class strict_sink final : public problem_sink {
+ public:
+  explicit strict_sink(std::string file) : file_(std::move(file)) {}
+  void found(const problem& p) override;
+
+ private:
+  std::string file_;
+};
+
+// Tells a problem sink of damage in one structure.
+class damage_in final : public pd::damage_sink {
+ public:
+  // `nr_bits` is that of the writeset, if it is one.
+  damage_in(place at, problem_sink& sink, std::uint64_t nr_bits = 0)
+      : at_(at), sink_(sink), nr_bits_(nr_bits) {}
+  void damaged(const pd::damage& found) override;
+
+ private:
+  place at_;
+  problem_sink& sink_;
+  std::uint64_t nr_bits_;
+};
+
+}  // namespace era

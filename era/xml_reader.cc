@@ -1,0 +1,396 @@
+#include "era/xml_reader.h"
+
+#include <expat.h>
+
+#include <array>
+#include <exception>
+#include <memory>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file_handle.h"
+#include "base/number.h"
+#include "era/superblock.h"
+
+namespace era {
+namespace {
+
+constexpr int chunk_bytes = 256 * 1024;
+constexpr long long longest_token = 4 * chunk_bytes;
+constexpr std::size_t batch_runs = 4096;
+constexpr std::size_t most_remarks = 16;
+
+// What a document says, in a message of bearable length.
+std::string shortened(std::string_view text) {
+  constexpr std::size_t most = 60;
+  return std::string(text.substr(0, most)) + (text.size() > most ? "..." : "");
+}
+
+std::string quoted(std::string_view text) {
+  return "\"" + shortened(text) + "\"";
+}
+
+// The attributes of one start tag; Expat has already refused those given twice.
+class attributes {
+ public:
+  explicit attributes(const char** list) : list_(list) {}
+
+  const char* find(std::string_view name) const {
+    for (const char** at = list_; *at != nullptr; at += 2) {
+      if (name == at[0]) {
+        return at[1];
+      }
+    }
+    return nullptr;
+  }
+
+  const char** begin() const { return list_; }
+
+ private:
+  const char** list_;
+};
+
+class reader {
+ public:
+  reader(std::string name, xml_sink& sink, const std::function<void(const std::string&)>& remark)
+      : name_(std::move(name)), sink_(sink), remark_(remark), parser_(XML_ParserCreate(nullptr)) {
+    if (!parser_) {
+      throw std::bad_alloc();
+    }
+    XML_SetUserData(parser_.get(), this);
+    XML_SetElementHandler(parser_.get(), on_start, on_end);
+    XML_SetEntityDeclHandler(parser_.get(), on_entity);
+    XML_SetStartDoctypeDeclHandler(parser_.get(), on_doctype);
+  }
+
+  void read(int fd) {
+    bool at_end = false;
+    while (!at_end) {
+      void* const buffer = XML_GetBuffer(parser_.get(), chunk_bytes);
+      if (buffer == nullptr) {
+        throw std::bad_alloc();
+      }
+      const std::size_t got = base::read_up_to(fd, static_cast<char*>(buffer), chunk_bytes, name_);
+      at_end = got < chunk_bytes;
+      fed_ += static_cast<long long>(got);
+      const XML_Status status =
+          XML_ParseBuffer(parser_.get(), static_cast<int>(got), at_end ? 1 : 0);
+      if (failure_) {
+        std::rethrow_exception(failure_);
+      }
+      if (status != XML_STATUS_OK) {
+        refuse(std::string(XML_ErrorString(XML_GetErrorCode(parser_.get()))) +
+               ".  Is this XML as era_dump writes it?");
+      }
+      if (fed_ - XML_GetCurrentByteIndex(parser_.get()) > longest_token) {
+        refuse("a tag or comment of more than a million bytes");
+      }
+    }
+  }
+
+ private:
+  enum class inside { nothing, superblock, writeset, era_array, leaf };
+
+  struct free_parser {
+    void operator()(XML_Parser parser) const { XML_ParserFree(parser); }
+  };
+
+  // Exceptions must not pass through Expat: they are kept and thrown again behind it.
+  template <typename Action>
+  void guarded(Action action) {
+    if (failure_) {
+      return;
+    }
+    try {
+      action();
+    } catch (...) {
+      failure_ = std::current_exception();
+      XML_StopParser(parser_.get(), XML_FALSE);
+    }
+  }
+
+  static void XMLCALL on_start(void* self, const char* element, const char** list) {
+    auto* const r = static_cast<reader*>(self);
+    r->guarded([&] {
+      r->refuse_unread_entities();
+      r->start(element, attributes(list));
+    });
+  }
+  static void XMLCALL on_end(void* self, const char*) {
+    auto* const r = static_cast<reader*>(self);
+    r->guarded([&] { r->end(); });
+  }
+  static void XMLCALL on_entity(void* self, const char*, int, const char*, int, const char*,
+                                const char*, const char*, const char*) {
+    auto* const r = static_cast<reader*>(self);
+    r->guarded([&] { r->refuse("entity declarations are not accepted"); });
+  }
+  static void XMLCALL on_doctype(void* self, const char*, const char* system_id, const char*, int) {
+    auto* const r = static_cast<reader*>(self);
+    r->external_dtd_ = r->external_dtd_ || system_id != nullptr;
+  }
+
+  // An external document type is not read, and Expat drops references to what may be declared in it
+  // without a word: from numbers, too.
+  void refuse_unread_entities() const {
+    if (!external_dtd_) {
+      return;
+    }
+    int offset = 0;
+    int size = 0;
+    const char* const context = XML_GetInputContext(parser_.get(), &offset, &size);
+    const std::string_view rest(context + offset, static_cast<std::size_t>(size - offset));
+    const std::string_view tag = rest.substr(0, rest.find('>'));
+    for (std::size_t at = tag.find('&'); at != std::string_view::npos; at = tag.find('&', at + 1)) {
+      if (!tag.substr(at + 1).starts_with('#')) {
+        refuse("an entity reference in a document with an external document type");
+      }
+    }
+  }
+
+  text_position here() const {
+    return {XML_GetCurrentLineNumber(parser_.get()),
+            static_cast<std::uint32_t>(XML_GetCurrentColumnNumber(parser_.get()) + 1)};
+  }
+
+  [[noreturn]] void refuse(const std::string& reason) const { refuse_xml(name_, here(), reason); }
+
+  void start(std::string_view element, const attributes& given) {
+    switch (inside_) {
+      case inside::nothing:
+        expect(element, "superblock", "the document's element");
+        start_superblock(given);
+        return;
+      case inside::superblock:
+        if (element == "writeset") {
+          start_writeset(given);
+        } else {
+          expect(element, "era_array", "inside <superblock>");
+          start_era_array(given);
+        }
+        return;
+      case inside::writeset:
+        if (element == "bit") {
+          start_bit(given);
+        } else {
+          expect(element, "marked", "inside <writeset>");
+          start_marked(given);
+        }
+        return;
+      case inside::era_array:
+        expect(element, "era", "inside <era_array>");
+        start_era(given);
+        return;
+      case inside::leaf:
+        refuse("<" + shortened(element) + "> where no element belongs");
+    }
+  }
+
+  void expect(std::string_view element, std::string_view wanted, const std::string& where) const {
+    if (element != wanted) {
+      refuse("<" + shortened(element) + "> does not belong " +
+             (inside_ == inside::nothing ? "here; " + where + " is <superblock>" : where));
+    }
+  }
+
+  void start_superblock(const attributes& given) {
+    check_names("superblock", given, {"uuid", "block_size", "nr_blocks", "current_era"});
+    if (given.find("uuid") == nullptr) {
+      missing("superblock", "uuid");
+    }
+    const std::uint32_t block_size = number("superblock", given, "block_size", UINT32_MAX);
+    if (block_size == 0 || block_size % 8 != 0) {
+      refuse("block_size " + std::to_string(block_size) +
+             " is not a positive multiple of 8 sectors");
+    }
+    nr_blocks_ = number("superblock", given, "nr_blocks", max_data_blocks);
+    current_era_ = number("superblock", given, "current_era", UINT32_MAX);
+    sink_.begin_superblock(block_size, nr_blocks_, current_era_);
+    inside_ = inside::superblock;
+  }
+
+  void start_writeset(const attributes& given) {
+    check_names("writeset", given, {"era", "nr_bits"});
+    const std::uint32_t era = number("writeset", given, "era", UINT32_MAX);
+    check_era(era);
+    nr_bits_ = number("writeset", given, "nr_bits", UINT32_MAX);
+    sink_.begin_writeset(era, nr_bits_, here());
+    inside_ = inside::writeset;
+  }
+
+  void start_era_array(const attributes& given) {
+    check_names("era_array", given, {});
+    had_era_array_ = true;
+    inside_ = inside::era_array;
+  }
+
+  void start_bit(const attributes& given) {
+    check_names("bit", given, {"block", "value"});
+    const std::uint32_t block = number("bit", given, "block", UINT32_MAX);
+    const char* const value = given.find("value");
+    if (value == nullptr) {
+      missing("bit", "value");
+    }
+    const std::string_view text = value;
+    if (text != "true" && text != "false") {
+      refuse("value is " + quoted(text) + ", not \"true\" or \"false\"");
+    }
+    check_bits(block, 1);
+    add({block, 1, text == "true" ? 1U : 0U, here()});
+    begin_leaf(inside::writeset);
+  }
+
+  void start_marked(const attributes& given) {
+    check_names("marked", given, {"block_begin", "len"});
+    const std::uint32_t first = number("marked", given, "block_begin", UINT32_MAX);
+    const std::uint32_t count = number("marked", given, "len", UINT32_MAX);
+    check_bits(first, count);
+    if (count > 0) {
+      add({first, count, 1, here()});
+    }
+    begin_leaf(inside::writeset);
+  }
+
+  void start_era(const attributes& given) {
+    check_names("era", given, {"block", "era"});
+    const std::uint32_t block = number("era", given, "block", UINT32_MAX);
+    if (block >= nr_blocks_) {
+      refuse("block " + std::to_string(block) + " of a device with nr_blocks " +
+             std::to_string(nr_blocks_));
+    }
+    const std::uint32_t era = number("era", given, "era", UINT32_MAX);
+    check_era(era);
+    add({block, 1, era, here()});
+    begin_leaf(inside::era_array);
+  }
+
+  void begin_leaf(inside parent) {
+    leaf_parent_ = parent;
+    inside_ = inside::leaf;
+  }
+
+  void end() {
+    switch (inside_) {
+      case inside::leaf:
+        inside_ = leaf_parent_;
+        return;
+      case inside::writeset:
+        hand_on();
+        sink_.end_writeset();
+        inside_ = inside::superblock;
+        return;
+      case inside::era_array:
+        hand_on();
+        inside_ = inside::superblock;
+        return;
+      case inside::superblock:
+        if (!had_era_array_) {
+          remark_(name_ + ": no <era_array>; the era array is taken as all 0");
+        }
+        inside_ = inside::nothing;
+        return;
+      case inside::nothing:
+        return;
+    }
+  }
+
+  void check_era(std::uint32_t era) const {
+    if (era > current_era_) {
+      refuse("era " + std::to_string(era) + " is later than current_era " +
+             std::to_string(current_era_));
+    }
+  }
+
+  void check_bits(std::uint64_t first, std::uint64_t count) const {
+    if (first + count > nr_bits_) {
+      refuse("block " + std::to_string(count > 1 ? first + count - 1 : first) +
+             " in a writeset with nr_bits " + std::to_string(nr_bits_));
+    }
+  }
+
+  [[noreturn]] void missing(const char* element, const char* attribute) const {
+    refuse(std::string("<") + element + "> has no attribute " + attribute);
+  }
+
+  std::uint32_t number(const char* element, const attributes& given, const char* name,
+                       std::uint64_t max) const {
+    const char* const text = given.find(name);
+    if (text == nullptr) {
+      missing(element, name);
+    }
+    // 0.9.0 takes a plus sign.
+    const auto value = base::parse_number(text[0] == '+' ? text + 1 : text, max);
+    if (!value) {
+      refuse(std::string(name) + " is " + quoted(text) + ", not a number from 0 to " +
+             std::to_string(max));
+    }
+    return static_cast<std::uint32_t>(*value);
+  }
+
+  void check_names(const char* element, const attributes& given,
+                   std::initializer_list<std::string_view> known) {
+    for (const char** at = given.begin(); *at != nullptr; at += 2) {
+      bool is_known = false;
+      for (const std::string_view name : known) {
+        is_known = is_known || name == *at;
+      }
+      if (!is_known && remarks_.size() < most_remarks &&
+          remarks_.insert(std::string(element) + " " + shortened(*at)).second) {
+        remark_(name_ + ": line " + std::to_string(here().line) + ": attribute " + shortened(*at) +
+                " of <" + element + "> is unknown and ignored");
+      }
+    }
+  }
+
+  void add(const xml_run& run) {
+    runs_.push_back(run);
+    if (runs_.size() == batch_runs) {
+      hand_on();
+    }
+  }
+
+  void hand_on() {
+    if (runs_.empty()) {
+      return;
+    }
+    const bool eras = inside_ == inside::era_array;
+    if (eras) {
+      sink_.eras(runs_);
+    } else {
+      sink_.bits(runs_);
+    }
+    runs_.clear();
+  }
+
+  std::string name_;
+  xml_sink& sink_;
+  const std::function<void(const std::string&)>& remark_;
+  std::unique_ptr<XML_ParserStruct, free_parser> parser_;
+  std::exception_ptr failure_;
+  long long fed_ = 0;
+  inside inside_ = inside::nothing;
+  inside leaf_parent_ = inside::nothing;
+  bool had_era_array_ = false;
+  bool external_dtd_ = false;
+  std::uint32_t nr_blocks_ = 0;
+  std::uint32_t current_era_ = 0;
+  std::uint32_t nr_bits_ = 0;
+  std::vector<xml_run> runs_;
+  std::set<std::string> remarks_;
+};
+
+}  // namespace
+
+void refuse_xml(const std::string& name, text_position at, const std::string& reason) {
+  throw base::data_error(name + ": line " + std::to_string(at.line) + ", column " +
+                         std::to_string(at.column) + ": " + reason);
+}
+
+void read_xml(int fd, const std::string& name, xml_sink& sink,
+              const std::function<void(const std::string&)>& remark) {
+  reader(name, sink, remark).read(fd);
+}
+
+}  // namespace era
