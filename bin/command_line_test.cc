@@ -144,12 +144,13 @@ TEST(help, lists_every_option) {
   EXPECT_TRUE(
       text.starts_with("Usage: era_tool [options] {device|file}\nDoes something.\n\nOptions:\n"));
   for (const char* const line :
-       {"  -o, --output FILE           write to FILE\n",
-        "  -q, --quiet                 print nothing\n",
-        "      --written-since ERA     the first era that counts\n",
-        "      --metadata-snapshot     read the snapshot\n", "      --metadata-snap\n",
-        "  -h, --help                  print this help and exit\n",
-        "  -V, --version               print the version and exit\n"}) {
+       {"  -o, --output FILE               write to FILE\n",
+        "  -q, --quiet                     print nothing\n",
+        "      --written-since ERA         the first era that counts\n",
+        "      --metadata-snapshot         read the snapshot\n",
+        "      --metadata-snap             the same as --metadata-snapshot\n",
+        "  -h, --help                      print this help and exit\n",
+        "  -V, --version                   print the version and exit\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
   }
 }

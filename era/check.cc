@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "persistent-data/space_map_check.h"
+
 namespace era {
 namespace {
 

@@ -61,6 +61,12 @@ class writeset_collector final : public pd::tree_visitor {
       if (first_visit) {
         context_.counts->add(root);
       }
+      if (into_.writesets.size() == context_.reader.usable()) {
+        into_.lost_writesets = true;
+        sink_.found({problem_code::writeset_era, place_, where,
+                     "more writesets than there are metadata blocks"});
+        return;
+      }
       if (node.key(i) > UINT32_MAX) {
         into_.lost_writesets = true;
         sink_.found(

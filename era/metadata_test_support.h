@@ -12,6 +12,7 @@
 #include "persistent-data/array_builder.h"
 #include "persistent-data/bulk_writer.h"
 #include "persistent-data/metadata_test_support.h"
+#include "persistent-data/space_map_builder.h"
 
 namespace era::test {
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -17,7 +18,7 @@
 #include "era/xml_reader.h"
 #include "persistent-data/btree_builder.h"
 #include "persistent-data/file_device.h"
-#include "persistent-data/space_map.h"
+#include "persistent-data/space_map_builder.h"
 
 namespace era {
 namespace {
@@ -68,13 +69,11 @@ class restorer final : public xml_sink {
   }
 
   void begin_writeset(std::uint32_t era, std::uint32_t nr_bits, text_position at) override {
-    auto place = std::lower_bound(writesets_.begin(), writesets_.end(), era,
-                                  [](const writeset& set, std::uint32_t e) { return set.era < e; });
-    if (place != writesets_.end() && place->era == era) {
+    const auto [place, is_new] = writesets_.insert({era, {nr_bits, pd::no_block}});
+    if (!is_new) {
       refuse_xml(xml_name_, at, "a second writeset of era " + std::to_string(era));
     }
-    place = writesets_.insert(place, {era, nr_bits, pd::no_block});
-    present_ = static_cast<std::size_t>(place - writesets_.begin());
+    present_ = place;
     array_blocks_ += blocks_of(pd::bitset_root(pd::no_block, nr_bits));
     check_room();
     bits_ = std::make_unique<array_filler>(writer_, array_filler::kind::bits, nr_bits, xml_name_);
@@ -82,7 +81,7 @@ class restorer final : public xml_sink {
 
   void bits(std::span<const xml_run> runs) override { bits_->put(runs); }
 
-  void end_writeset() override { writesets_[present_].root = bits_->finish(); }
+  void end_writeset() override { present_->second.root = bits_->finish(); }
 
   void eras(std::span<const xml_run> runs) override { eras_->put(runs); }
 
@@ -100,19 +99,18 @@ class restorer final : public xml_sink {
   }
 
  private:
-  struct writeset {
-    std::uint32_t era;
+  struct bitset {
     std::uint32_t nr_bits;
     block_nr root;
   };
 
   block_nr build_writeset_tree() {
     pd::btree_builder tree(writer_, writeset_value_size);
-    for (const writeset& set : writesets_) {
+    for (const auto& [era, set] : writesets_) {
       std::byte value[writeset_value_size];
       base::put_le32(value, set.nr_bits);
       base::put_le64(value + 4, set.root);
-      tree.add(set.era, value);
+      tree.add(era, value);
     }
     return tree.finish();
   }
@@ -149,8 +147,8 @@ class restorer final : public xml_sink {
   std::uint64_t array_blocks_ = 0;  // of all arrays announced so far, with their trees
   std::unique_ptr<array_filler> eras_;
   std::unique_ptr<array_filler> bits_;
-  std::vector<writeset> writesets_;  // ascending by era
-  std::size_t present_ = 0;
+  std::map<std::uint32_t, bitset> writesets_;  // by era
+  std::map<std::uint32_t, bitset>::iterator present_ = writesets_.end();
 };
 
 // Standard input keeps its descriptor: it is not ours to close.

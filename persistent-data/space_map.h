@@ -1,12 +1,11 @@
-// The metadata space map: a reference count for every metadata block (doc/format.md 6). Here are
-// its root, its check against counted references, and its making in bulk. Not thread safe.
+// The metadata space map in its bytes: a reference count for every metadata block, two bits each in
+// bitmaps, the larger ones in a btree (doc/format.md 6). space_map_check.h reads a map and holds it
+// against counted references, space_map_builder.h makes one. Thread safe: no state.
 #pragma once
 
 #include <cstdint>
-#include <span>
 
-#include "persistent-data/btree_walk.h"
-#include "persistent-data/bulk_writer.h"
+#include "persistent-data/block.h"
 
 namespace pd {
 
@@ -24,15 +23,20 @@ struct space_map_root {
 space_map_root decode_space_map_root(const std::byte* from);
 void encode_space_map_root(const space_map_root& root, std::byte* to);
 
-// Counts the map's own blocks into `context.counts` (which must be set, and hold the references of
-// everything else), then compares the map with it and reports every difference. Where
-// `counts_complete` is false, because a tree could not be read in full, no block is called a leak.
-void check_space_map(walk_context& context, const space_map_root& root, bool counts_complete,
-                     damage_sink& sink);
+// One entry of the index block; the i-th, below index_entries, covers the blocks from
+// i × counts_per_bitmap on.
+struct index_entry {
+  block_nr bitmap = no_block;
+  std::uint32_t nr_free = 0;
+  std::uint32_t none_free_before = 0;
+};
 
-// Writes a map for the whole of the writer's device: the blocks appended so far have the counts
-// given, from block 0 on, and the map's own blocks, appended here, count 1. The free counts follow
-// the kernel's convention.
-space_map_root write_space_map(bulk_writer& writer, std::span<const std::uint32_t> counts);
+index_entry decode_index_entry(const std::byte* index, std::size_t i);
+void encode_index_entry(const index_entry& entry, std::size_t i, std::byte* index);
+
+// A count in a bitmap block, 0 to 3, where 3 means "see the count tree"; `entry` is below
+// counts_per_bitmap.
+std::uint32_t bitmap_count(const std::byte* bitmap, std::uint32_t entry);
+void set_bitmap_count(std::byte* bitmap, std::uint32_t entry, std::uint32_t count);
 
 }  // namespace pd
