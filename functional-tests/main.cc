@@ -1,0 +1,17 @@
+#define CATCH_CONFIG_RUNNER
+#include <catch2/catch.hpp>
+#include <csignal>
+
+TEST_CASE("no test is named like an option") {
+  // ctest passes the name as the argument: "-o to a file" would run all tests and write their
+  // results to that file.
+  for (const auto& test : Catch::getRegistryHub().getTestCaseRegistry().getAllTests()) {
+    CHECK_THAT(test.name, !Catch::StartsWith("-"));
+  }
+}
+
+int main(int argc, char** argv) {
+  // A tool may stop reading its standard input at any time; the write then fails with EPIPE.
+  std::signal(SIGPIPE, SIG_IGN);
+  return Catch::Session().run(argc, argv);
+}
