@@ -346,8 +346,11 @@ class checker {
           i + 1 < n ? read.writesets[i + 1].era : std::uint64_t{read.state.current_era} + !open;
       if (next > expected_next) {
         report(read, i, problem_code::writeset_gap,
-               "followed by era " + std::to_string(next) + ", so " +
-                   std::to_string(next - expected_next) + " eras are missing");
+               "behind it " +
+                   (next - expected_next == 1 ? "era " + std::to_string(expected_next) + " is"
+                                              : "the eras " + std::to_string(expected_next) +
+                                                    " to " + std::to_string(next - 1) + " are") +
+                   " missing");
       }
     }
   }

@@ -18,9 +18,11 @@ constexpr int queue_depth = 64;
 constexpr std::size_t max_blocks_in_a_request = 256;
 constexpr std::size_t few_transfers = 16;
 
-const char* const busy_advice =
+const char* const busy_for_reading =
     "Deactivate the device that uses it, or, on a live era device, take a metadata snapshot\n"
     "(dmsetup message DEVICE 0 take_metadata_snap) and use --metadata-snapshot.";
+
+const char* const busy_for_writing = "It is mounted or mapped: deactivate what uses it first.";
 
 base::file_handle open_checked(const std::string& path, int flags) {
   const struct stat info = base::stat_path(path);
@@ -35,7 +37,9 @@ base::file_handle open_checked(const std::string& path, int flags) {
     fd = ::open(path.c_str(), flags | O_CLOEXEC);
   }
   if (fd < 0) {
-    throw base::io_error(base::system_message(path, errno, errno == EBUSY ? busy_advice : ""));
+    const bool writing = (flags & O_ACCMODE) != O_RDONLY;
+    const char* const if_busy = writing ? busy_for_writing : busy_for_reading;
+    throw base::io_error(base::system_message(path, errno, errno == EBUSY ? if_busy : ""));
   }
   return base::file_handle(fd);
 }
