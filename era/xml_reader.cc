@@ -142,9 +142,13 @@ class reader {
     int size = 0;
     const char* const context = XML_GetInputContext(parser_.get(), &offset, &size);
     const std::string_view rest(context + offset, static_cast<std::size_t>(size - offset));
-    const std::string_view tag = rest.substr(0, rest.find('>'));
-    for (std::size_t at = tag.find('&'); at != std::string_view::npos; at = tag.find('&', at + 1)) {
-      if (!tag.substr(at + 1).starts_with('#')) {
+    char quote = 0;
+    for (std::size_t at = 0; at < rest.size() && (quote != 0 || rest[at] != '>'); ++at) {
+      if (rest[at] == quote) {
+        quote = 0;
+      } else if (quote == 0 && (rest[at] == '"' || rest[at] == '\'')) {
+        quote = rest[at];
+      } else if (rest[at] == '&' && !rest.substr(at + 1).starts_with('#')) {
         refuse("an entity reference in a document with an external document type");
       }
     }
