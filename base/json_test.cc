@@ -31,7 +31,7 @@ TEST(json, indents_two_spaces_a_level) {
               json.number("end", 3);
               json.end_object();
               json.begin_object();
-              json.null("begin");
+              json.number("begin", 9);
               json.end_object();
               json.end_array();
               json.boolean("open", true);
@@ -47,7 +47,7 @@ TEST(json, indents_two_spaces_a_level) {
             "      \"end\": 3\n"
             "    },\n"
             "    {\n"
-            "      \"begin\": null\n"
+            "      \"begin\": 9\n"
             "    }\n"
             "  ],\n"
             "  \"open\": true,\n"

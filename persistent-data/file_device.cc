@@ -55,6 +55,19 @@ struct file_device::transfer {
   long result = 0;  // bytes moved, or minus an errno
 };
 
+// Blocks come in ascending order: the last transfer if this one goes on where it ends, or a new
+// one.
+file_device::transfer& file_device::transfer_for(block_nr where, std::vector<transfer>& transfers) {
+  if (!transfers.empty()) {
+    transfer& last = transfers.back();
+    if (last.first + last.parts.size() == where && last.parts.size() < max_blocks_in_a_request) {
+      return last;
+    }
+  }
+  transfers.emplace_back().first = where;
+  return transfers.back();
+}
+
 file_device::file_device(std::string path, int flags)
     : name_(std::move(path)), file_(open_checked(name_, flags)) {
   size_in_bytes_ = base::size_in_bytes(file_.fd(), name_);
@@ -103,13 +116,9 @@ void file_device::read(std::span<read_request> batch) {
             [](const read_request* a, const read_request* b) { return a->where < b->where; });
   std::vector<transfer> transfers;
   for (read_request* request : order) {
-    if (transfers.empty() ||
-        transfers.back().first + transfers.back().parts.size() != request->where ||
-        transfers.back().parts.size() == max_blocks_in_a_request) {
-      transfers.emplace_back().first = request->where;
-    }
-    transfers.back().parts.push_back({request->into, block_size});
-    transfers.back().readers.push_back(request);
+    transfer& joined = transfer_for(request->where, transfers);
+    joined.parts.push_back({request->into, block_size});
+    joined.readers.push_back(request);
   }
   run(transfers, false);
 
@@ -144,12 +153,8 @@ void file_device::write(std::span<const write_request> batch) {
             [](const write_request* a, const write_request* b) { return a->where < b->where; });
   std::vector<transfer> transfers;
   for (const write_request* request : order) {
-    if (transfers.empty() ||
-        transfers.back().first + transfers.back().parts.size() != request->where ||
-        transfers.back().parts.size() == max_blocks_in_a_request) {
-      transfers.emplace_back().first = request->where;
-    }
-    transfers.back().parts.push_back({const_cast<std::byte*>(request->from), block_size});
+    transfer_for(request->where, transfers)
+        .parts.push_back({const_cast<std::byte*>(request->from), block_size});
   }
   run(transfers, true);
   for (const transfer& moved : transfers) {

@@ -48,6 +48,7 @@ class file_device final : public block_device {
 
   file_device(std::string path, int flags);
 
+  static transfer& transfer_for(block_nr where, std::vector<transfer>& transfers);
   bool has_aio();
   void run(std::vector<transfer>& transfers, bool writing);
   void run_sync(std::vector<transfer>& transfers, bool writing);
