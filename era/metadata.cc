@@ -91,6 +91,24 @@ class writeset_collector final : public pd::tree_visitor {
   place place_{structure::writeset_tree, into_.snapshot, 0, false};
 };
 
+// A length that no metadata device of this size can hold is damage in the number itself. Whoever
+// goes on after damage must not take it for so many bits.
+void drop_impossible_writesets(metadata& read, block_nr usable, problem_sink& sink) {
+  const std::uint64_t most = std::uint64_t{pd::array_capacity(8)} * pd::bits_per_word * usable;
+  const auto impossible = [&](const writeset& set) { return set.nr_bits > most; };
+  for (std::size_t i = 0; i < read.writesets.size(); ++i) {
+    const writeset& set = read.writesets[i];
+    if (impossible(set)) {
+      read.lost_writesets = true;
+      sink.found({problem_code::writeset_size, read.place_of(i), set.root,
+                  std::to_string(set.nr_bits) + " bits, but metadata of this size has room for " +
+                      std::to_string(most)});
+    }
+  }
+  read.has_current = read.has_current && !impossible(read.writesets.back());
+  std::erase_if(read.writesets, impossible);
+}
+
 }  // namespace
 
 pd::file_device open_metadata(const metadata_source& source) {
@@ -127,7 +145,16 @@ std::optional<superblock> read_superblock(pd::block_reader& reader, block_nr whe
   if (!check_superblock(block.block(0), at, where, sink)) {
     return std::nullopt;
   }
-  return decode_superblock(block.block(0));
+  const superblock read = decode_superblock(block.block(0));
+  const std::uint64_t most = std::uint64_t{pd::array_capacity(4)} * reader.usable();
+  if (read.nr_blocks > most) {
+    sink.found({problem_code::superblock_nr_blocks, at, where,
+                std::to_string(read.nr_blocks) +
+                    " data blocks, but metadata of this size has room " +
+                    "for the eras of at most " + std::to_string(most)});
+    return std::nullopt;
+  }
+  return read;
 }
 
 metadata read_metadata(pd::walk_context& context, const superblock& state, bool snapshot,
@@ -145,6 +172,7 @@ metadata read_metadata(pd::walk_context& context, const superblock& state, bool 
     read.has_current = true;
     read.writesets.push_back({state.current_era, state.current_nr_bits, state.current_root});
   }
+  drop_impossible_writesets(read, context.reader.usable(), sink);
   return read;
 }
 

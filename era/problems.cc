@@ -75,6 +75,8 @@ const std::array<problem_row, rows> table{{
     {"writeset-era", severity::error,
      "blocks are listed as written in an era that has not begun or not ended",
      "era_dump, mend current_era in the XML, era_restore"},
+    {"writeset-size", severity::error, "which blocks were written in that era is unknown",
+     dump_repair},
     {"writeset-nr-bits", severity::remark, "the device was resized", nothing},
     {"writeset-bits-beyond", severity::remark, "they count for nothing", nothing},
     {"writeset-gap", severity::remark, "a kernel before 5.12 may have lost an era at a power cut",

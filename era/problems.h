@@ -32,6 +32,7 @@ enum class problem_code {
   superblock_reserved,
   snapshot_superblock,
   writeset_era,
+  writeset_size,
   writeset_nr_bits,
   writeset_bits_beyond,
   writeset_gap,
