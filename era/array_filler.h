@@ -32,7 +32,9 @@ class array_filler {
 
  private:
   // Blocks that one array block holds, and how its values are read and written.
-  std::uint64_t capacity() const { return kind_ == kind::eras ? 1018 : 509 * 64; }
+  std::uint64_t capacity() const {
+    return kind_ == kind::eras ? pd::array_capacity(4) : pd::array_capacity(8) * pd::bits_per_word;
+  }
   std::uint32_t value_at(const std::byte* values, std::uint64_t i) const;
   void set(std::byte* values, std::uint64_t first, std::uint64_t end, std::uint32_t value) const;
 

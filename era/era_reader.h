@@ -25,8 +25,8 @@ class era_reader {
  public:
   // Blocks in a window: as many as 8 full bitset blocks and 256 full era array blocks cover, so
   // that no array block belongs to two windows.
-  static constexpr std::uint64_t window = 8 * 509 * 64;
-  static_assert(window == 256 * 1018);
+  static constexpr std::uint64_t window = 8 * pd::array_capacity(8) * pd::bits_per_word;
+  static_assert(window == 256 * pd::array_capacity(4));
 
   // Reads the indexes of the era array and of all writesets of era `since` or later.
   era_reader(pd::walk_context& context, const metadata& read, problem_sink& sink,

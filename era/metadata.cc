@@ -6,7 +6,6 @@
 #include <cstring>
 #include <thread>
 
-#include "base/bytes.h"
 #include "base/error.h"
 
 namespace era {
@@ -14,7 +13,6 @@ namespace {
 
 constexpr int superblock_attempts = 5;
 constexpr auto between_attempts = std::chrono::milliseconds(20);
-constexpr std::uint32_t writeset_value_size = 12;
 
 // Only asked of what has no valid checksum: then a beginning that reads like a tag is no accident.
 bool looks_like_xml(std::string_view bytes) {
@@ -57,9 +55,10 @@ class writeset_collector final : public pd::tree_visitor {
 
   void leaf(block_nr where, const pd::node_view& node, bool first_visit) override {
     for (std::uint32_t i = 0; i < node.nr_entries(); ++i) {
-      const block_nr root = base::get_le64(node.value(i) + 4);
+      // An era's key fits 32 bits; one that does not is reported below.
+      const writeset set = decode_writeset(static_cast<std::uint32_t>(node.key(i)), node.value(i));
       if (first_visit) {
-        context_.counts->add(root);
+        context_.counts->add(set.root);
       }
       if (into_.writesets.size() == context_.reader.usable()) {
         into_.lost_writesets = true;
@@ -74,8 +73,7 @@ class writeset_collector final : public pd::tree_visitor {
              "a writeset has the key " + std::to_string(node.key(i)) + ", which is no era"});
         continue;
       }
-      into_.writesets.push_back(
-          {static_cast<std::uint32_t>(node.key(i)), base::get_le32(node.value(i)), root});
+      into_.writesets.push_back(set);
     }
   }
 

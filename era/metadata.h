@@ -9,6 +9,7 @@
 
 #include "era/problems.h"
 #include "era/superblock.h"
+#include "era/writeset.h"
 #include "persistent-data/array.h"
 #include "persistent-data/file_device.h"
 
@@ -31,12 +32,6 @@ pd::file_device open_metadata(const metadata_source& source);
 // again.
 std::optional<superblock> read_superblock(pd::block_reader& reader, block_nr where,
                                           problem_sink& sink);
-
-struct writeset {
-  std::uint32_t era;
-  std::uint32_t nr_bits;
-  block_nr root;
-};
 
 // One state of the metadata: the live one or the snapshot's.
 struct metadata {

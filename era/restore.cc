@@ -15,6 +15,7 @@
 #include "base/file_handle.h"
 #include "era/array_filler.h"
 #include "era/superblock.h"
+#include "era/writeset.h"
 #include "era/xml_reader.h"
 #include "persistent-data/btree_builder.h"
 #include "persistent-data/file_device.h"
@@ -22,8 +23,6 @@
 
 namespace era {
 namespace {
-
-constexpr std::uint32_t writeset_value_size = 12;
 
 // Nodes of a tree that btree_builder makes of `entries` values.
 std::uint64_t nr_nodes(std::uint64_t entries, std::uint32_t value_size) {
@@ -108,8 +107,7 @@ class restorer final : public xml_sink {
     pd::btree_builder tree(writer_, writeset_value_size);
     for (const auto& [era, set] : writesets_) {
       std::byte value[writeset_value_size];
-      base::put_le32(value, set.nr_bits);
-      base::put_le64(value + 4, set.root);
+      encode_writeset({era, set.nr_bits, set.root}, value);
       tree.add(era, value);
     }
     return tree.finish();
