@@ -39,6 +39,8 @@ class arguments {
   // One of `choices`, the first if the option was not given; throws base::usage_error otherwise.
   std::string choice(const std::string& name, const std::vector<std::string>& choices) const;
 
+  bool has_input() const { return !files_.empty(); }
+
   // The input file; throws base::usage_error if there is none.
   const std::string& input() const;
 

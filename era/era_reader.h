@@ -12,14 +12,10 @@
 #include <span>
 #include <vector>
 
+#include "era/block_range.h"
 #include "era/metadata.h"
 
 namespace era {
-
-struct block_range {
-  std::uint64_t first;
-  std::uint64_t end;  // exclusive
-};
 
 class era_reader {
  public:

@@ -117,6 +117,14 @@ pd::file_device open_metadata(const metadata_source& source) {
   return device;
 }
 
+bool is_unformatted(pd::block_device& device) {
+  pd::block_buffer block(1);
+  pd::read_request request{0, block.block(0), 0};
+  device.read({&request, 1});
+  return request.error == 0 &&
+         std::all_of(block.block(0), block.block(1), [](std::byte b) { return b == std::byte{0}; });
+}
+
 std::optional<superblock> read_superblock(pd::block_reader& reader, block_nr where,
                                           problem_sink& sink) {
   const place at{structure::superblock, where != 0, 0, false};

@@ -27,6 +27,9 @@ struct metadata_source {
 // is XML.
 pd::file_device open_metadata(const metadata_source& source);
 
+// Whether block 0 can be read and is all zero: a target will format such a device.
+bool is_unformatted(pd::block_device& device);
+
 // Reads the superblock in block 0, or a snapshot's copy in another block. Empty if it can't be
 // used; why, `sink` has heard. A live one that is caught in the middle of being written is read
 // again.

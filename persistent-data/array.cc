@@ -94,27 +94,37 @@ class index_reader final : public tree_visitor {
   block_nr last_node_ = no_block;
 };
 
-std::optional<damage> check_array_block(const array_block_request& request,
-                                        const std::byte* block) {
-  const std::uint32_t max = base::get_le32(block + 4);
-  const std::uint32_t entries = base::get_le32(block + 8);
-  const std::uint32_t value_size = base::get_le32(block + 12);
-  if (value_size != request.value_size || max != array_capacity(request.value_size)) {
-    return damage{damage_kind::array_block_header, request.ref.block,
-                  "array block: " + std::to_string(max) + " values of " +
-                      std::to_string(value_size) + " bytes, not " +
-                      std::to_string(array_capacity(request.value_size)) + " of " +
-                      std::to_string(request.value_size)};
+}  // namespace
+
+void init_array_block(std::byte* block, std::uint32_t value_size, std::uint32_t entries) {
+  base::put_le32(block + 4, array_capacity(value_size));
+  base::put_le32(block + 12, value_size);
+  put_array_entries(block, entries);
+}
+
+void put_array_entries(std::byte* block, std::uint32_t entries) {
+  base::put_le32(block + 8, entries);
+}
+
+std::optional<damage> check_array_block(const std::byte* block, block_nr where,
+                                        std::uint32_t value_size, std::uint32_t entries) {
+  const std::uint32_t found_max = base::get_le32(block + 4);
+  const std::uint32_t found_entries = base::get_le32(block + 8);
+  const std::uint32_t found_size = base::get_le32(block + 12);
+  if (found_size != value_size || found_max != array_capacity(value_size)) {
+    return damage{damage_kind::array_block_header, where,
+                  "array block: " + std::to_string(found_max) + " values of " +
+                      std::to_string(found_size) + " bytes, not " +
+                      std::to_string(array_capacity(value_size)) + " of " +
+                      std::to_string(value_size)};
   }
-  if (entries != request.entries) {
-    return damage{damage_kind::array_block_entries, request.ref.block,
-                  "array block: holds " + std::to_string(entries) + " values, not " +
-                      std::to_string(request.entries)};
+  if (found_entries != entries) {
+    return damage{damage_kind::array_block_entries, where,
+                  "array block: holds " + std::to_string(found_entries) + " values, not " +
+                      std::to_string(entries)};
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 void read_indexes(walk_context& context, std::span<const array_root> arrays,
                   index_visitor& visitor) {
@@ -142,7 +152,8 @@ void array_block_reader::read(std::span<const array_block_request> requests,
     for (std::size_t i = 0; i < batch.size(); ++i) {
       std::optional<damage> fault = faults_[i];
       if (!fault) {
-        fault = check_array_block(batch[i], buffer_.block(i));
+        fault = check_array_block(buffer_.block(i), batch[i].ref.block, batch[i].value_size,
+                                  batch[i].entries);
       }
       if (!fault) {
         visitor.values(batch[i], buffer_.block(i) + array_header_size);

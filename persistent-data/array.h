@@ -48,6 +48,15 @@ struct array_block_ref {
   std::uint32_t block;
 };
 
+// The header of an array block; init starts from a zeroed one. `entries` is how many values the
+// block holds.
+void init_array_block(std::byte* block, std::uint32_t value_size, std::uint32_t entries);
+void put_array_entries(std::byte* block, std::uint32_t entries);
+
+// What is wrong with the header of an array block that is sound otherwise, if anything.
+std::optional<damage> check_array_block(const std::byte* block, block_nr where,
+                                        std::uint32_t value_size, std::uint32_t entries);
+
 // Damage comes with the elements that are lost.
 class index_visitor : public damage_sink {
  public:

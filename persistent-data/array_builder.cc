@@ -15,9 +15,7 @@ void array_builder::begin_block() {
 
 void array_builder::write_block() {
   std::byte* const block = block_.block(0);
-  base::put_le32(block + 4, array_capacity(shape_.value_size));
-  base::put_le32(block + 8, shape_.entries(key_));
-  base::put_le32(block + 12, shape_.value_size);
+  init_array_block(block, shape_.value_size, shape_.entries(key_));
   const block_nr where = writer_.append(array_block, block);
   written_.push_back(static_cast<std::uint32_t>(where));
   std::byte value[8];

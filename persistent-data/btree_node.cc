@@ -29,6 +29,17 @@ std::string check_header(const node_view& node, std::uint32_t leaf_value_size) {
   return "";
 }
 
+// Copies entries between nodes, or within one, whose maximum of entries is the same.
+void copy_entries(const std::byte* from, std::uint32_t first, std::byte* to, std::uint32_t at,
+                  std::uint32_t count) {
+  const node_view source(from);
+  const node_view target(to);
+  std::memmove(to + node_header_size + 8 * std::size_t{at},
+               from + node_header_size + 8 * std::size_t{first}, 8 * std::size_t{count});
+  std::memmove(to + (target.value(at) - to), source.value(first),
+               std::size_t{source.value_size()} * count);
+}
+
 }  // namespace
 
 std::optional<damage> check_node(const std::byte* block, block_nr where,
@@ -68,6 +79,51 @@ void put_entry(std::byte* block, std::uint32_t i, std::uint64_t key, const std::
 
 void put_nr_entries(std::byte* block, std::uint32_t nr_entries) {
   base::put_le32(block + 16, nr_entries);
+}
+
+void insert_entry(std::byte* block, std::uint32_t i, std::uint64_t key, const std::byte* value) {
+  const std::uint32_t entries = node_view(block).nr_entries();
+  copy_entries(block, i, block, i + 1, entries - i);
+  put_entry(block, i, key, value);
+  put_nr_entries(block, entries + 1);
+}
+
+void erase_entry(std::byte* block, std::uint32_t i) {
+  const std::uint32_t entries = node_view(block).nr_entries();
+  copy_entries(block, i + 1, block, i, entries - i - 1);
+  put_nr_entries(block, entries - 1);
+}
+
+void move_entries_right(std::byte* left, std::byte* right, std::uint32_t count) {
+  const std::uint32_t from = node_view(left).nr_entries();
+  const std::uint32_t to = node_view(right).nr_entries();
+  copy_entries(right, 0, right, count, to);
+  copy_entries(left, from - count, right, 0, count);
+  put_nr_entries(left, from - count);
+  put_nr_entries(right, to + count);
+}
+
+void move_entries_left(std::byte* left, std::byte* right, std::uint32_t count) {
+  const std::uint32_t to = node_view(left).nr_entries();
+  const std::uint32_t from = node_view(right).nr_entries();
+  copy_entries(right, 0, left, to, count);
+  copy_entries(right, count, right, 0, from - count);
+  put_nr_entries(left, to + count);
+  put_nr_entries(right, from - count);
+}
+
+std::optional<std::uint32_t> last_not_above(const node_view& node, std::uint64_t key) {
+  std::uint32_t below = 0;
+  std::uint32_t end = node.nr_entries();
+  while (below < end) {
+    const std::uint32_t middle = below + (end - below) / 2;
+    if (node.key(middle) <= key) {
+      below = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return below == 0 ? std::nullopt : std::optional(below - 1);
 }
 
 }  // namespace pd

@@ -57,4 +57,17 @@ void init_node(std::byte* block, bool leaf, std::uint32_t value_size);
 void put_entry(std::byte* block, std::uint32_t i, std::uint64_t key, const std::byte* value);
 void put_nr_entries(std::byte* block, std::uint32_t nr_entries);
 
+// Opens a gap before entry i, or closes the one that it leaves; nr_entries follows. There must be
+// room.
+void insert_entry(std::byte* block, std::uint32_t i, std::uint64_t key, const std::byte* value);
+void erase_entry(std::byte* block, std::uint32_t i);
+
+// Moves `count` entries from the end of `left` to the beginning of `right`, or the other way. Both
+// have values of the same size.
+void move_entries_right(std::byte* left, std::byte* right, std::uint32_t count);
+void move_entries_left(std::byte* left, std::byte* right, std::uint32_t count);
+
+// The last entry whose key is not above `key`; empty if there is none.
+std::optional<std::uint32_t> last_not_above(const node_view& node, std::uint64_t key);
+
 }  // namespace pd

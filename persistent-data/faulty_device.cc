@@ -30,24 +30,39 @@ void faulty_device::write(std::span<const write_request> batch) {
   }
 }
 
+void faulty_device::refuse_if_failed() {
+  if (writes_left_ == 0) {
+    has_failed_ = true;
+    throw base::io_error(base::system_message(name(), EIO));
+  }
+}
+
+void faulty_device::pass_on(block_nr where, const block_bytes& bytes) {
+  block_buffer one(1);
+  std::memcpy(one.block(0), bytes.data(), block_size);
+  const write_request request{where, one.block(0)};
+  below_.write({&request, 1});
+}
+
 void faulty_device::write_one(const write_request& request) {
-  if (writes_left_ == 0 || unwritable_.contains(request.where)) {
+  refuse_if_failed();
+  if (unwritable_.contains(request.where)) {
     throw base::io_error(base::system_message(name(), EIO));
   }
   --writes_left_;
   ++writes_seen_;
   unflushed_[request.where] = block_bytes(request.from, request.from + block_size);
+  while (unflushed_.size() > most_unflushed_) {
+    const auto lowest = unflushed_.begin();
+    pass_on(lowest->first, lowest->second);
+    unflushed_.erase(lowest);
+  }
 }
 
 void faulty_device::flush() {
-  if (writes_left_ == 0) {
-    throw base::io_error(base::system_message(name(), EIO));
-  }
-  block_buffer one(1);
+  refuse_if_failed();
   for (const auto& [where, bytes] : unflushed_) {
-    std::memcpy(one.block(0), bytes.data(), block_size);
-    const write_request request{where, one.block(0)};
-    below_.write({&request, 1});
+    pass_on(where, bytes);
   }
   unflushed_.clear();
   below_.flush();
@@ -67,6 +82,8 @@ void faulty_device::cut_power(std::mt19937_64& random) {
     below_.write({&torn, 1});
   }
   unflushed_.clear();
+  writes_left_ = UINT64_MAX;
+  has_failed_ = false;
 }
 
 }  // namespace pd

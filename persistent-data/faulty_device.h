@@ -33,16 +33,25 @@ class faulty_device final : public block_device {
   // After `count` more block writes every write and flush fails.
   void fail_after_writes(std::uint64_t count) { writes_left_ = count; }
 
+  // Whether that has come to pass.
+  bool has_failed() const { return has_failed_; }
+
+  // Keeps at most `count` unflushed blocks, and passes others on to the device below, as a disk's
+  // cache does. Without this memory grows with what is written between two flushes.
+  void keep_at_most(std::size_t count) { most_unflushed_ = count; }
+
   std::uint64_t writes_seen() const { return writes_seen_; }
 
   // Decides for each sector written since the last flush whether it survives, passes those on to
-  // the device below and forgets the rest. The device works on after it.
+  // the device below and forgets the rest. The device works again after it.
   void cut_power(std::mt19937_64& random);
 
  private:
   using block_bytes = std::vector<std::byte>;
 
   void write_one(const write_request& request);
+  void pass_on(block_nr where, const block_bytes& bytes);
+  void refuse_if_failed();
 
   block_device& below_;
   std::map<block_nr, block_bytes> unflushed_;
@@ -50,6 +59,8 @@ class faulty_device final : public block_device {
   std::set<block_nr> unwritable_;
   std::uint64_t writes_left_ = UINT64_MAX;
   std::uint64_t writes_seen_ = 0;
+  std::size_t most_unflushed_ = SIZE_MAX;
+  bool has_failed_ = false;
 };
 
 }  // namespace pd

@@ -23,16 +23,20 @@ void encode_space_map_root(const space_map_root& root, std::byte* to) {
   base::put_le64(to + 24, root.ref_count_root);
 }
 
+std::uint64_t bitmap_word(const std::byte* bitmap, std::uint32_t i) {
+  return base::get_le64(bitmap + bitmap_header_size + 8 * i);
+}
+
 // The even bit is the high one.
 std::uint32_t bitmap_count(const std::byte* bitmap, std::uint32_t entry) {
-  const std::uint64_t word = base::get_le64(bitmap + bitmap_header_size + 8 * (entry / 32));
-  const unsigned shift = 2 * (entry % 32);
+  const std::uint64_t word = bitmap_word(bitmap, entry / counts_per_word);
+  const unsigned shift = 2 * (entry % counts_per_word);
   return static_cast<std::uint32_t>((word >> shift & 1) << 1 | (word >> (shift + 1) & 1));
 }
 
 void set_bitmap_count(std::byte* bitmap, std::uint32_t entry, std::uint32_t count) {
-  std::byte* const at = bitmap + bitmap_header_size + 8 * (entry / 32);
-  const unsigned shift = 2 * (entry % 32);
+  std::byte* const at = bitmap + bitmap_header_size + 8 * (entry / counts_per_word);
+  const unsigned shift = 2 * (entry % counts_per_word);
   const std::uint64_t bits = std::uint64_t{count >> 1} | std::uint64_t{count & 1} << 1;
   base::put_le64(at, (base::get_le64(at) & ~(std::uint64_t{3} << shift)) | bits << shift);
 }

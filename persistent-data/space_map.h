@@ -11,6 +11,7 @@ namespace pd {
 
 inline constexpr std::size_t space_map_root_size = 32;  // bytes used in the superblock
 inline constexpr std::uint32_t counts_per_bitmap = 16320;
+inline constexpr std::uint32_t counts_per_word = 32;
 inline constexpr std::uint32_t index_entries = 255;
 
 struct space_map_root {
@@ -38,5 +39,9 @@ void encode_index_entry(const index_entry& entry, std::size_t i, std::byte* inde
 // counts_per_bitmap.
 std::uint32_t bitmap_count(const std::byte* bitmap, std::uint32_t entry);
 void set_bitmap_count(std::byte* bitmap, std::uint32_t entry, std::uint32_t count);
+
+// Word i of a bitmap block, with the counts of the entries from i × counts_per_word on; a pair of
+// zero bits is a free block.
+std::uint64_t bitmap_word(const std::byte* bitmap, std::uint32_t i);
 
 }  // namespace pd

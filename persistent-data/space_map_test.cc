@@ -8,8 +8,6 @@
 #include "persistent-data/metadata_test_support.h"
 #include "persistent-data/space_map_builder.h"
 #include "persistent-data/space_map_check.h"
-#include "persistent-data/space_map_builder.h"
-#include "persistent-data/space_map_check.h"
 
 namespace {
 
