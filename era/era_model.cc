@@ -69,8 +69,8 @@ std::optional<era_state> read_sound_state(pd::block_device& device) {
 }
 
 void era_model::adopt(const era_state& found) {
+  resize(found.eras.size());
   state_ = found;
-  cut_off_.resize(std::max(cut_off_.size(), state_.eras.size()));
 }
 
 void era_model::resize(std::uint64_t nr_blocks) {

@@ -15,7 +15,7 @@ constexpr std::uint64_t metadata_sectors = 8192;
 schedule::schedule(const schedule_options& options)
     : options_(options), random_(options.seed), left_(options.nr_operations) {
   block_size_ = block_sizes[below(std::size(block_sizes))];
-  most_blocks_ = lengths[below(std::size(lengths))];
+  most_blocks_ = std::min(lengths[below(std::size(lengths))], options.most_blocks);
   length_ = random_length();
   ready_.push_back({verb::device, outcome::success, {metadata_sectors}, options_.metadata});
   ready_.push_back({verb::device, outcome::success, {most_blocks_ * block_size_}, options_.origin});

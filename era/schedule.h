@@ -17,6 +17,7 @@ struct schedule_options {
   std::uint64_t nr_operations = 0;
   std::string metadata;  // names of the devices, which the schedule makes
   std::string origin;
+  std::uint64_t most_blocks = 5000;  // data blocks, at most
 };
 
 class schedule {

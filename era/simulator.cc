@@ -292,6 +292,16 @@ void simulator::note(const script_command& command, era_model& in) const {
   }
 }
 
+simulator::expectation simulator::if_cut_during(const script_command& command) const {
+  const auto model = models_.find(metadata_);
+  if (model == models_.end()) {
+    return {};
+  }
+  expectation expected{model->second, model->second};
+  note(command, expected.after);
+  return expected;
+}
+
 void simulator::verify_metadata() {
   const auto model = models_.find(metadata_);
   if (model == models_.end()) {

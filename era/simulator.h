@@ -46,6 +46,14 @@ class simulator {
   // To be called after the last command.
   void finish();
 
+  // With verification: what the metadata must say if the power is cut right now, while run(command)
+  // is at work: each block what it says before or after the command.
+  struct expectation {
+    era_model before;
+    era_model after;
+  };
+  expectation if_cut_during(const script_command& command) const;
+
  private:
   void execute(const script_command& command);
   void failed(const script_command& command);
