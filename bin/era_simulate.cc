@@ -58,7 +58,7 @@ void run_schedule(const era::schedule_options& options, era::simulator& simulato
   } catch (const base::error& e) {
     throw base::data_error("schedule " + std::to_string(options.seed) + ":" + std::to_string(line) +
                            ": at " + text + ": " + e.what() +
-                           ".\nRepeat it from a script: era_simulate --random " +
+                           "\nRepeat it from a script: era_simulate --random " +
                            std::to_string(options.seed) + " --ops " +
                            std::to_string(options.nr_operations) + " --print-script.");
   }

@@ -82,9 +82,11 @@ void live_metadata::attempt(const std::function<void()>& operation) {
         ": an earlier operation failed, so nothing is committed any more; the last "
         "commit is on the device.\nRemove the target and create it anew.");
   }
+  const superblock before = state_;
   try {
     operation();
   } catch (...) {
+    state_ = before;
     failed_ = true;
     throw;
   }
@@ -239,7 +241,11 @@ bool live_metadata::find_lowest_archived() {
                            std::to_string(*era) + ", which no era can be.\nera_check lists all.");
   }
   const auto value = tree.find(state_.writeset_tree_root, *era);
-  const writeset set = decode_writeset(static_cast<std::uint32_t>(*era), value.value().data());
+  if (!value) {
+    throw base::data_error(transaction_.name() + ": a search does not find era " +
+                           std::to_string(*era) + " in the writeset tree.\nera_check lists all.");
+  }
+  const writeset set = decode_writeset(static_cast<std::uint32_t>(*era), value->data());
   digest_ = digest{set.era, set.root, set.nr_bits, 0, std::min(set.nr_bits, state_.nr_blocks)};
   return true;
 }
@@ -259,7 +265,11 @@ void live_metadata::carry_over(digest& present) {
 
 void live_metadata::drop_digested(const digest& present) {
   pd::btree_editor tree = writeset_tree();
-  tree.remove(state_.writeset_tree_root, present.era);
+  if (!tree.remove(state_.writeset_tree_root, present.era)) {
+    throw base::data_error(transaction_.name() + ": the writeset tree has era " +
+                           std::to_string(present.era) +
+                           ", but no way leads to it.\nera_check lists all that is wrong.");
+  }
 }
 
 }  // namespace era

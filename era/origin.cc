@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/error.h"
@@ -93,11 +92,11 @@ std::uint64_t memory_origin::nr_sectors() const {
 }
 
 void memory_origin::read(std::uint64_t sector, std::span<std::byte> into) {
-  std::memcpy(into.data(), bytes_.data() + sector * sector_bytes, into.size());
+  std::copy_n(bytes_.data() + sector * sector_bytes, into.size(), into.data());
 }
 
 void memory_origin::write(std::uint64_t sector, std::span<const std::byte> from) {
-  std::memcpy(bytes_.data() + sector * sector_bytes, from.data(), from.size());
+  std::copy(from.begin(), from.end(), bytes_.data() + sector * sector_bytes);
 }
 
 }  // namespace era

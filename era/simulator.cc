@@ -1,7 +1,6 @@
 #include "era/simulator.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -14,12 +13,6 @@ namespace {
 constexpr std::uint64_t sectors_in_a_part = 16384;
 
 constexpr std::size_t longest_line = 4096;
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
@@ -50,7 +43,8 @@ void simulator::run(const script_command& command) {
   try {
     execute(command);
   } catch (const base::error& e) {
-    const bool taken = dynamic_cast<const refused*>(&e) == nullptr;
+    // A table is also refused if the power fails while its metadata is formatted.
+    const bool taken = dynamic_cast<const refused*>(&e) == nullptr || devices_.has_power_failed();
     if (taken) {
       failed(command);
     }
@@ -131,11 +125,9 @@ void simulator::execute(const script_command& command) {
 void simulator::load(const std::string& table, std::unique_ptr<target>& into) {
   const table_line parsed = parse_table_line(table);
   auto made = std::make_unique<target>(parsed, devices_);
-  metadata_ = parsed.metadata;
-  next_length_ = made->nr_blocks();
-  if (verify_ && !models_.contains(metadata_)) {
-    era_model& model = models_[metadata_];
-    if (const auto found = read_sound_state(devices_.metadata(metadata_))) {
+  if (verify_ && !models_.contains(parsed.metadata)) {
+    era_model& model = models_[parsed.metadata];
+    if (const auto found = read_sound_state(devices_.metadata(parsed.metadata))) {
       model.adopt(*found);
     }
   }
@@ -146,10 +138,10 @@ void simulator::create(const std::string& table) {
   if (target_ != nullptr) {
     throw refused("Device or resource busy", "a device has been created already; remove it first");
   }
+  begins_era_ = false;
   load(table, target_);
-  begins_era_ = true;
   try {
-    target_->resume();
+    bring_up();
   } catch (...) {
     target_.reset();
     throw;
@@ -157,11 +149,24 @@ void simulator::create(const std::string& table) {
 }
 
 void simulator::resume() {
-  begins_era_ = !created().is_running() || loaded_ != nullptr;
+  begins_era_ = false;
+  if (created().is_running() && loaded_ == nullptr) {
+    return;
+  }
   if (loaded_ != nullptr) {
     target_->suspend();
+    if (verify_ && loaded_->table().metadata != metadata_) {
+      verify_metadata();
+    }
     target_ = std::move(loaded_);
   }
+  bring_up();
+}
+
+void simulator::bring_up() {
+  metadata_ = target_->table().metadata;
+  next_length_ = target_->nr_blocks();
+  begins_era_ = true;
   target_->resume();
 }
 
@@ -193,17 +198,24 @@ void simulator::request_sectors(const script_command& command) {
   target_->work();
 }
 
-// All parts wait together, so that the marks of one write are one commit.
+// All parts wait together, so that the marks of one write are one commit. The request at its end is
+// for the refusal of a write that goes too far, before any part of it waits.
 void simulator::write(std::uint64_t sector, std::uint64_t nr_sectors) {
+  created().map({request::kind::read, sector + nr_sectors, 0});
   const std::vector<std::byte> part =
       contents(++writes_done_, std::min(nr_sectors, sectors_in_a_part));
-  for (std::uint64_t done = 0; done < nr_sectors; done += sectors_in_a_part) {
-    const std::uint64_t size = std::min(sectors_in_a_part, nr_sectors - done);
-    created().map({request::kind::write,
-                   sector + done,
-                   size,
-                   {},
-                   std::span(part).first(size * sector_bytes)});
+  try {
+    for (std::uint64_t done = 0; done < nr_sectors; done += sectors_in_a_part) {
+      const std::uint64_t size = std::min(sectors_in_a_part, nr_sectors - done);
+      created().map({request::kind::write,
+                     sector + done,
+                     size,
+                     {},
+                     std::span(part).first(size * sector_bytes)});
+    }
+  } catch (...) {
+    created().drop_waiting();
+    throw;
   }
   created().work();
 }
@@ -277,12 +289,12 @@ void simulator::note(const script_command& command, era_model& in) const {
     case verb::discard:
       return in.wrote(blocks());
     case verb::message: {
-      const std::string text = lower_case(command.text);
-      if (text == "drop_metadata_snap") {
+      const target_message sent = parse_message(command.text);
+      if (sent == target_message::drop_metadata_snap) {
         return in.drop_snapshot();
       }
       in.begin_era();
-      if (text == "take_metadata_snap") {
+      if (sent == target_message::take_metadata_snap) {
         in.take_snapshot();
       }
       return;
@@ -328,7 +340,7 @@ void simulator::verify_metadata() {
 }
 
 void run_script(std::istream& script, const std::string& name, simulator& on) {
-  std::string line(longest_line, '\0');
+  std::string line(longest_line + 1, '\0');
   std::uint64_t number = 0;
   const auto with_place = [&](const std::string& what) {
     return base::data_error(name + ":" + std::to_string(number) + ": " + what);

@@ -60,6 +60,7 @@ class simulator {
   void load(const std::string& table, std::unique_ptr<target>& into);
   void create(const std::string& table);
   void resume();
+  void bring_up();
   void remove();
   void request_sectors(const script_command& command);
   void write(std::uint64_t sector, std::uint64_t nr_sectors);
@@ -81,10 +82,9 @@ class simulator {
   std::uint64_t power_seed_ = 0;  // of the cut to come
   std::uint64_t writes_done_ = 0;
 
-  // Of the metadata that was used last.
-  std::string metadata_;
-  std::uint64_t next_length_ = 0;  // data blocks of the table that was loaded last
-  bool begins_era_ = false;        // the create or resume at hand
+  std::string metadata_;           // that the target uses, or the last one did
+  std::uint64_t next_length_ = 0;  // data blocks, after the create or resume at hand
+  bool begins_era_ = false;        // that create or resume does
 
   // By the name of the metadata.
   std::map<std::string, era_model> models_;

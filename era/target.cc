@@ -68,6 +68,24 @@ table_line parse_table_line(std::string_view line) {
   return {*length, words[3], words[4], words[5]};
 }
 
+target_message parse_message(std::string_view text) {
+  const std::vector<std::string> words = words_of(text);
+  if (words.size() != 1) {
+    throw refused("incorrect number of message arguments");
+  }
+  const std::string wanted = lower_case(words[0]);
+  if (wanted == "checkpoint") {
+    return target_message::checkpoint;
+  }
+  if (wanted == "take_metadata_snap") {
+    return target_message::take_metadata_snap;
+  }
+  if (wanted == "drop_metadata_snap") {
+    return target_message::drop_metadata_snap;
+  }
+  throw refused("unsupported message '" + words[0] + "'");
+}
+
 target::target(const table_line& table, device_finder& devices) : table_(table) {
   try {
     metadata_device_ = &devices.metadata(table.metadata);
@@ -117,7 +135,7 @@ void target::open_metadata() {
 
 void target::require_running() const {
   if (!running_) {
-    throw base::io_error(
+    throw refused(
         "the target is suspended: it takes no request, message or status before "
         "it is resumed");
   }
@@ -257,27 +275,22 @@ void target::commit() {
 void target::message(std::string_view text) {
   require_running();
   work();
-  const std::vector<std::string> words = words_of(text);
-  if (words.size() != 1) {
-    throw refused("incorrect number of message arguments");
-  }
-  const std::string wanted = lower_case(words[0]);
+  const target_message wanted = parse_message(text);
   const bool has_snapshot = metadata_->state().metadata_snap != pd::no_block;
-  if (wanted == "checkpoint") {
-    begin_era();
-  } else if (wanted == "take_metadata_snap") {
-    if (has_snapshot) {
-      throw refused("metadata snapshot already exists");
-    }
-    begin_era();
-    metadata_->take_snapshot();
-  } else if (wanted == "drop_metadata_snap") {
-    if (!has_snapshot) {
-      throw refused("no snap to drop");
-    }
-    metadata_->drop_snapshot();
-  } else {
-    throw refused("unsupported message '" + words[0] + "'");
+  switch (wanted) {
+    case target_message::checkpoint:
+      return begin_era();
+    case target_message::take_metadata_snap:
+      if (has_snapshot) {
+        throw refused("metadata snapshot already exists");
+      }
+      begin_era();
+      return metadata_->take_snapshot();
+    case target_message::drop_metadata_snap:
+      if (!has_snapshot) {
+        throw refused("no snap to drop");
+      }
+      return metadata_->drop_snapshot();
   }
 }
 

@@ -48,6 +48,11 @@ struct table_line {
 // Throws refused.
 table_line parse_table_line(std::string_view line);
 
+enum class target_message { checkpoint, take_metadata_snap, drop_metadata_snap };
+
+// In any case, without arguments. Throws refused.
+target_message parse_message(std::string_view text);
+
 // Finds devices by the names that stand in table lines. What it returns must stay as long as a
 // target uses it. Throws base::io_error where there is no such device.
 class device_finder {
@@ -93,6 +98,9 @@ class target {
   // of them is sent, and base::io_error is thrown.
   void work();
 
+  // Forgets the writes that wait, as if they had failed.
+  void drop_waiting() { waiting_.clear(); }
+
   // One step of the digestion of archived eras; false if there is nothing left to do. Its work is
   // committed with whatever commit comes next.
   bool step();
@@ -100,7 +108,7 @@ class target {
   // What digestion did so far becomes permanent.
   void commit();
 
-  // "checkpoint", "take_metadata_snap", "drop_metadata_snap". Throws refused, or as resume().
+  // Throws refused where the text or the time is wrong, or as resume().
   void message(std::string_view text);
 
   // What `dmsetup status` and `dmsetup table` print. Reading the status causes a commit after it.

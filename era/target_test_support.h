@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "era/check.h"
 #include "era/era_model.h"
+#include "era/era_reader.h"
 #include "era/metadata_test_support.h"
 #include "era/simulator.h"
 #include "era/target.h"
@@ -58,6 +60,9 @@ class watched_origin final : public origin {
 
  private:
   void note(const char* what, std::uint64_t sector, std::uint64_t nr_sectors) {
+    if (nr_sectors == 0) {
+      return;
+    }
     if (fails) {
       throw base::io_error(name() + ": Input/output error");
     }
@@ -75,10 +80,12 @@ class test_devices final : public device_finder {
       : stable(metadata_blocks, "meta"), data(origin_sectors) {}
 
   pd::block_device& metadata(const std::string& name) override {
-    return require(name, stable.name()), metadata_device;
+    require(name, stable.name());
+    return metadata_device;
   }
   era::origin& origin(const std::string& name) override {
-    return require(name, data.name()), data;
+    require(name, data.name());
+    return data;
   }
 
   superblock on_disk() { return decode_superblock(stable.block(0)); }
@@ -134,6 +141,20 @@ inline std::string problems_of(pd::block_device& device) {
 inline std::vector<std::uint32_t> eras_of(pd::block_device& device) {
   const auto found = read_sound_state(device);
   return found ? found->eras : std::vector<std::uint32_t>();
+}
+
+// The eras whose writesets are in the live tree.
+inline std::vector<std::uint32_t> archived_in(pd::block_device& device) {
+  pd::block_reader reader(device);
+  pd::walk_context context(reader);
+  strict_sink sink(device.name());
+  const metadata read =
+      read_metadata(context, read_superblock(reader, 0, sink).value(), false, sink);
+  std::vector<std::uint32_t> eras;
+  for (std::size_t i = 0; i < read.nr_archived(); ++i) {
+    eras.push_back(read.writesets[i].era);
+  }
+  return eras;
 }
 
 // The whole world of a simulation in memory.

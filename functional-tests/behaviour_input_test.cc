@@ -1,5 +1,5 @@
 // What the tools say to inputs that are no metadata, or cannot be had. The rules are written once
-// here and run for every tool that reads metadata.
+// here and run for every tool that they concern.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <regex>
@@ -129,6 +129,9 @@ TEST_CASE("an input that may not be read") {
                  {bench.metadata + ": Permission denied"}, nobody());
   set_mode(bench.xml, 0);
   check_not_read(bench, {"era_restore"}, bench.xml, {bench.xml + ": Permission denied"}, nobody());
+  set_mode(bench.script, 0);
+  check_not_read(bench, {"era_simulate"}, bench.script, {bench.script + ": Permission denied"},
+                 nobody());
 }
 
 TEST_CASE("an input that may only be read is enough") {

@@ -38,6 +38,7 @@ std::vector<words> printing_calls(const bench& bench) {
     call.insert(call.end(), arguments.begin(), arguments.end());
     calls.push_back(call);
   }
+  calls.push_back({harness::tool("era_simulate"), bench.script});
   return calls;
 }
 

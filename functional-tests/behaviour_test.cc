@@ -108,6 +108,8 @@ TEST_CASE("a misspelt option is refused and the nearest one offered") {
       {"era_invalidate", "--metdata-snapshot", "--metadata-snapshot"},
       {"era_restore", "--ouput=x", "--output"},
       {"era_restore", "--qiet", "--quiet"},
+      {"era_simulate", "--verfy", "--verify"},
+      {"era_simulate", "--print-scirpt", "--print-script"},
   }));
   INFO(wrong.tool << " " << wrong.typed);
   check_usage_error(bench, bench.read(wrong.tool, bench.good_input(wrong.tool), {wrong.typed}),
@@ -127,6 +129,8 @@ TEST_CASE("an abbreviated long option is refused") {
       {"era_invalidate", "--metadata", "--metadata-snapshot"},
       {"era_restore", "--out=x", "--output"},
       {"era_restore", "--quie", "--quiet"},
+      {"era_simulate", "--rand=7", "--random"},
+      {"era_simulate", "--print", "--print-script"},
   }));
   INFO(wrong.tool << " " << wrong.typed);
   check_usage_error(bench, bench.read(wrong.tool, bench.good_input(wrong.tool), {wrong.typed}),
@@ -145,6 +149,8 @@ TEST_CASE("an option at the end without its argument is refused") {
       {"era_invalidate", "--format", "--format"},
       {"era_restore", "-i", "-i"},
       {"era_restore", "--output", "-o"},
+      {"era_simulate", "--random", "--random"},
+      {"era_simulate", "--origin", "--origin"},
   }));
   INFO(tool << " " << option);
   auto arguments = bench.arguments(tool, bench.good_input(tool));
@@ -159,6 +165,7 @@ TEST_CASE("an argument for an option that takes none is refused") {
       {"era_dump", "--logical"},
       {"era_invalidate", "--metadata-snapshot"},
       {"era_restore", "--quiet"},
+      {"era_simulate", "--verify"},
   }));
   INFO(tool << " " << option);
   const auto result = bench.read(tool, bench.good_input(tool), {option + "=yes"});
@@ -350,7 +357,7 @@ TEST_CASE("option -r is --repair") {
 }
 
 TEST_CASE("nothing to read is said") {
-  for (const auto& tool : harness::all_tools()) {
+  for (const auto& tool : harness::metadata_tools()) {
     DYNAMIC_SECTION(tool) {
       check_refused(call(tool, {}), {"No input file provided."});
     }

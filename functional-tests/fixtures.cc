@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cctype>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -36,6 +37,22 @@ std::string first_block(const std::string& path) {
     throw std::runtime_error("cannot read " + path);
   }
   return block;
+}
+
+// Empty if the peer can be asked.
+std::string why_peer_is_missing() {
+  for (const auto& tool : harness::metadata_tools()) {
+    const auto path = peer_folder() + '/' + tool;
+    try {
+      const auto version = harness::run({path, "-V"}).out;
+      if (version != "0.9.0\n") {
+        return path + " is not 0.9.0, but " + version.substr(0, version.find('\n'));
+      }
+    } catch (const std::system_error& failure) {
+      return failure.what();
+    }
+  }
+  return "";
 }
 
 }  // namespace
@@ -156,14 +173,19 @@ harness::result call(const std::string& tool, const std::vector<std::string>& ar
   return harness::run(command, options);
 }
 
-bench::bench() : metadata(folder_ / "metadata"), xml(folder_ / "xml"), device(folder_ / "device") {
+bench::bench()
+    : metadata(folder_ / "metadata"),
+      xml(folder_ / "xml"),
+      device(folder_ / "device"),
+      script(folder_ / "script") {
   harness::image_named("one_era").unpack(metadata);
   harness::write_file(xml, example().xml());
   harness::make_zeroed(device, 1 << 20);
+  harness::write_file(script, "! status\n");
 }
 
 const std::string& bench::good_input(const std::string& tool) const {
-  return tool == "era_restore" ? xml : metadata;
+  return tool == "era_restore" ? xml : tool == "era_simulate" ? script : metadata;
 }
 
 std::vector<std::string> bench::arguments(const std::string& tool, const std::string& input,
@@ -183,6 +205,22 @@ harness::result bench::read(const std::string& tool, const std::string& input,
                             const std::vector<std::string>& more,
                             const harness::run_options& options) const {
   return call(tool, arguments(tool, input, more), options);
+}
+
+const std::string& peer_folder() {
+  static const std::string folder = [] {
+    const char* named = std::getenv("PEER_FOLDER");
+    return std::string(named != nullptr ? named : "/usr/sbin");
+  }();
+  return folder;
+}
+
+bool peer_is_here() {
+  static const auto reason = why_peer_is_missing();
+  if (!reason.empty()) {
+    WARN("skipped: no thin-provisioning-tools 0.9.0: " << reason);
+  }
+  return reason.empty();
 }
 
 std::set<std::string> names_in(const std::string& folder) {

@@ -75,6 +75,7 @@ class bench {
   const std::string metadata;  // as a kernel left it
   const std::string xml;
   const std::string device;  // zeros, and large enough
+  const std::string script;  // prints a line, and touches no file
 
   const std::string& good_input(const std::string& tool) const;
 
@@ -85,6 +86,13 @@ class bench {
                        const std::vector<std::string>& more = {},
                        const harness::run_options& options = {}) const;
 };
+
+// The tools of thin-provisioning-tools, which have the names of ours: in the folder that the
+// environment variable PEER_FOLDER names, or where Debian puts them.
+const std::string& peer_folder();
+
+// Whether they are there, and 0.9.0; tells the reader of the test's output if not.
+bool peer_is_here();
 
 // The names in a folder, to see whether something was left behind.
 std::set<std::string> names_in(const std::string& folder);

@@ -66,11 +66,6 @@ pipe_ends make_pipe() {
   return {descriptor(ends[0]), descriptor(ends[1])};
 }
 
-bool sanitized() {
-  const char* value = std::getenv("ERA_SANITIZED");
-  return value != nullptr && std::string(value) == "1";
-}
-
 // The child's side of run(), from here to exec only async-signal-safe calls. Each function returns
 // whether it went well, with errno set.
 
@@ -83,6 +78,10 @@ bool redirect_streams(const run_options& options, int in, int out, int err) {
   }
   return ::dup2(in, STDIN_FILENO) >= 0 && ::dup2(out, STDOUT_FILENO) >= 0 &&
          ::dup2(err, STDERR_FILENO) >= 0;
+}
+
+bool change_folder(const std::string& folder) {
+  return folder.empty() || ::chdir(folder.c_str()) == 0;
 }
 
 bool limit_resources(std::uint64_t memory_limit) {
@@ -136,7 +135,8 @@ child start(const std::vector<std::string>& arguments, const run_options& option
     ::setpgid(0, 0);
     ::signal(SIGPIPE, SIG_DFL);
     if (redirect_streams(options, in.read.get(), out.write.get(), err.write.get()) &&
-        limit_resources(memory_limit) && (!options.as_nobody || become_nobody())) {
+        change_folder(options.folder) && limit_resources(memory_limit) &&
+        (!options.as_nobody || become_nobody())) {
       ::execvp(argv[0], argv.data());
     }
     report_errno_and_exit(trouble.write.get());
@@ -290,19 +290,30 @@ std::string tool(const std::string& name) {
   return std::string(folder != nullptr ? folder : TOOL_FOLDER) + '/' + name;
 }
 
+bool sanitized() {
+  const char* value = std::getenv("ERA_SANITIZED");
+  return value != nullptr && std::string(value) == "1";
+}
+
 const std::vector<std::string>& readers() {
   static const std::vector<std::string> names = {"era_check", "era_dump", "era_invalidate"};
   return names;
 }
 
-const std::vector<std::string>& all_tools() {
+const std::vector<std::string>& metadata_tools() {
   static const std::vector<std::string> names = {"era_check", "era_dump", "era_invalidate",
                                                  "era_restore"};
   return names;
 }
 
-temporary_folder::temporary_folder() {
-  auto pattern = (std::filesystem::temp_directory_path() / "era-tools-XXXXXX").string();
+const std::vector<std::string>& all_tools() {
+  static const std::vector<std::string> names = {"era_check", "era_dump", "era_invalidate",
+                                                 "era_restore", "era_simulate"};
+  return names;
+}
+
+temporary_folder::temporary_folder(const std::filesystem::path& parent) {
+  auto pattern = (parent / "era-tools-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) {
     fail_with_errno(pattern);
   }

@@ -23,6 +23,7 @@ struct run_options {
   std::string input;        // bytes for standard input
   int seconds = 120;        // then the process is killed, and status is 128 + SIGKILL
   bool as_nobody = false;   // drop root first, for tests of permissions
+  std::string folder;       // if not empty, the process runs there
   std::string stdout_path;  // if not empty, standard output goes there and `out` stays empty
   // Limit of the address space in bytes, 0 for none. Without effect where the environment says
   // ERA_SANITIZED=1, since sanitizers reserve terabytes.
@@ -35,14 +36,20 @@ result run(const std::vector<std::string>& arguments, const run_options& options
 // The path of one of our built tools, "era_check" and so on.
 std::string tool(const std::string& name);
 
-// The names of all our tools that read metadata (check, dump, invalidate), and of all tools.
+// Whether the tools were built with sanitizers, as far as the environment tells (ERA_SANITIZED).
+bool sanitized();
+
+// The names of all our tools that read metadata (check, dump, invalidate), of those that the peer
+// has too (era_restore as well), and of all tools.
 const std::vector<std::string>& readers();
+const std::vector<std::string>& metadata_tools();
 const std::vector<std::string>& all_tools();
 
 // A new empty folder that goes away with the object.
 class temporary_folder {
  public:
-  temporary_folder();
+  explicit temporary_folder(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path());
   ~temporary_folder();
   temporary_folder(const temporary_folder&) = delete;
   temporary_folder& operator=(const temporary_folder&) = delete;

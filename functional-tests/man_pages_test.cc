@@ -1,6 +1,7 @@
 // The manual pages against the tools: each page documents the options that the tool has, all of
-// them and no others.
+// them and no others, and that of era_simulate the commands of its scripts.
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <regex>
 #include <sstream>
 
@@ -58,16 +59,80 @@ std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-// What the paragraphs of OPTIONS are headed with.
-std::set<std::string> documented_options(const std::string& tool) {
-  const auto lines = section(tool, "OPTIONS");
-  std::string tags;
+// What the paragraphs of a section are headed with.
+std::vector<std::string> tags(const std::string& tool, const std::string& heading) {
+  const auto lines = section(tool, heading);
+  std::vector<std::string> found;
   for (std::size_t i = 0; i + 1 < lines.size(); ++i) {
     if (lines[i] == ".TP") {
-      tags += plain(lines[i + 1]) + '\n';
+      found.push_back(lines[i + 1]);
     }
   }
-  return options_in(tags);
+  return found;
+}
+
+std::set<std::string> documented_options(const std::string& tool) {
+  return options_in(joined(tags(tool, "OPTIONS")));
+}
+
+// The words of a line, with one blank between two, and without the brackets around placeholders.
+std::string words_only(const std::string& line) {
+  std::istringstream words(std::regex_replace(line, std::regex("[<>]"), ""));
+  std::string text;
+  for (std::string word; words >> word;) {
+    text += (text.empty() ? "" : " ") + word;
+  }
+  return text;
+}
+
+// How a command of a script is used, as era_simulate says when it is used wrongly.
+std::string usage_of(const std::string& command) {
+  for (const std::string wrong : {"", " x x x x"}) {
+    harness::run_options script;
+    script.input = command + wrong;
+    const auto error = fixtures::call("era_simulate", {}, script).err;
+    std::smatch found;
+    if (std::regex_search(error, found, std::regex("expected: (.*)"))) {
+      return words_only(found[1]);
+    }
+  }
+  return "";
+}
+
+// The commands that era/script.cc knows.
+std::set<std::string> known_commands() {
+  const auto source = harness::read_file(SOURCE_FOLDER "/era/script.cc");
+  static const std::regex command(R"re(\{verb::\w+, "(\w+)")re");
+  std::set<std::string> found;
+  for (std::sregex_iterator at(source.begin(), source.end(), command), end; at != end; ++at) {
+    found.insert((*at)[1]);
+  }
+  return found;
+}
+
+// A command of an example, and what is shown behind it.
+struct shown_call {
+  std::string command;
+  std::string output;
+};
+
+// The calls of the first example of a page.
+std::vector<shown_call> first_example(const std::string& tool) {
+  std::vector<shown_call> calls;
+  bool inside = false;
+  for (const auto& line : section(tool, "EXAMPLES")) {
+    const auto shown = std::regex_replace(line, std::regex(R"(\\-)"), "-");
+    if (line == ".RE") {
+      break;
+    }
+    if (inside && shown.rfind("$ ", 0) == 0) {
+      calls.push_back({shown.substr(2), ""});
+    } else if (inside) {
+      calls.back().output += shown + '\n';
+    }
+    inside = inside || line == ".RS";
+  }
+  return calls;
 }
 
 std::set<std::string> missing_from(const std::set<std::string>& some,
@@ -122,6 +187,37 @@ TEST_CASE("the pages have the sections that a reader looks for") {
       INFO(tool << " refers to " << other);
       CHECK((other == tool || joined(section(tool, "SEE ALSO")).find(other) != std::string::npos));
     }
+  }
+}
+
+TEST_CASE("the page of era_simulate documents the commands that there are, as they are used") {
+  std::set<std::string> documented;
+  for (const auto& tag : tags("era_simulate", "SCRIPTS")) {
+    const auto usage = words_only(plain(tag));
+    const auto command = usage.substr(0, usage.find(' '));
+    CHECK(usage == usage_of(command));
+    documented.insert(command);
+  }
+  REQUIRE_FALSE(known_commands().empty());
+  CHECK(documented == known_commands());
+}
+
+TEST_CASE("the first example of era_simulate is as it runs") {
+  const harness::temporary_folder folder;
+  const auto calls = first_example("era_simulate");
+  REQUIRE(calls.size() == 3);
+  REQUIRE(calls[0].command == "cat rollback");
+  harness::write_file(folder / "rollback", calls[0].output);
+  const auto tools = std::filesystem::path(harness::tool("era_simulate")).parent_path().string();
+  harness::run_options there;
+  there.folder = folder.path();
+  for (const auto& shown : calls) {
+    INFO(shown.command);
+    const auto got =
+        harness::run({"bash", "-c", "PATH=\"$0:$PATH\"; " + shown.command, tools}, there);
+    CHECK(got.status == 0);
+    CHECK(got.out == shown.output);
+    CHECK(got.err == "");
   }
 }
 

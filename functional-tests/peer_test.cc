@@ -1,13 +1,11 @@
 // Our tools beside the ones they replace, thin-provisioning-tools 0.9.0: the same answers, but for
 // the deviations listed in peer_deviations.cc.
 //
-// The peer's tools have the names of ours. They are looked for in the folder that the environment
-// variable PEER_FOLDER names, or where Debian puts them; the tests are skipped if it has not 0.9.0.
+// The tests are skipped if its tools are not there (fixtures.h).
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <future>
 #include <map>
 #include <optional>
@@ -15,7 +13,6 @@
 #include <set>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "dump_reader.h"
@@ -26,6 +23,8 @@
 namespace {
 
 using fixtures::document;
+using fixtures::peer_folder;
+using fixtures::peer_is_here;
 using harness::difference;
 using harness::result;
 using harness::temporary_folder;
@@ -34,38 +33,6 @@ using peer::question;
 using peer::subject;
 
 using words = std::vector<std::string>;
-
-const std::string& peer_folder() {
-  static const std::string folder = [] {
-    const char* named = std::getenv("PEER_FOLDER");
-    return std::string(named != nullptr ? named : "/usr/sbin");
-  }();
-  return folder;
-}
-
-// Empty if the peer can be asked.
-std::string why_peer_is_missing() {
-  for (const auto& tool : harness::all_tools()) {
-    const auto path = peer_folder() + '/' + tool;
-    try {
-      const auto version = harness::run({path, "-V"}).out;
-      if (version != "0.9.0\n") {
-        return path + " is not 0.9.0, but " + version.substr(0, version.find('\n'));
-      }
-    } catch (const std::system_error& failure) {
-      return failure.what();
-    }
-  }
-  return "";
-}
-
-bool peer_is_here() {
-  static const auto reason = why_peer_is_missing();
-  if (!reason.empty()) {
-    WARN("skipped: no thin-provisioning-tools 0.9.0: " << reason);
-  }
-  return reason.empty();
-}
 
 // A folder for one subject after the other.
 struct bench {

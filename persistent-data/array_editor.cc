@@ -110,7 +110,10 @@ void array_editor::resize(std::uint64_t nr_elements) {
 void array_editor::remove_blocks_from(std::uint64_t key) {
   for (auto last = tree_.highest_key(array_.root); last && *last >= key;
        last = tree_.highest_key(array_.root)) {
-    tree_.remove(array_.root, *last);
+    if (!tree_.remove(array_.root, *last)) {
+      refuse(transaction_, array_.root,
+             "a search does not find array block " + std::to_string(*last));
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #include "persistent-data/bitset_editor.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace pd {
@@ -40,10 +41,11 @@ void bitset_editor::set(std::uint64_t bit) {
 }
 
 void bitset_editor::resize(std::uint64_t nr_bits) {
-  if (nr_bits < nr_bits_ && nr_bits % bits_per_word != 0) {
-    // Bits beyond the end are 0: they must not appear when the bitset grows again.
-    fetch_word_of(nr_bits);
-    const std::uint64_t kept = word_ & (mask_of(nr_bits) - 1);
+  // Bits beyond the end are 0, so that they do not appear when the bitset grows; but others may
+  // have left some.
+  if (const std::uint64_t end = std::min(nr_bits, nr_bits_); end % bits_per_word != 0) {
+    fetch_word_of(end - 1);
+    const std::uint64_t kept = word_ & (mask_of(end) - 1);
     word_changed_ = word_changed_ || kept != word_;
     word_ = kept;
   }

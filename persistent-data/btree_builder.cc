@@ -30,7 +30,7 @@ block_nr btree_builder::append_node(std::size_t height, std::uint32_t count) {
   from.keys.erase(from.keys.begin(), from.keys.begin() + count);
   from.values.erase(from.values.begin(),
                     from.values.begin() + static_cast<std::ptrdiff_t>(size * count));
-  return writer_.append(node_block, block.block(0));
+  return writer_(block.block(0));
 }
 
 void btree_builder::write_node(std::size_t height, std::uint32_t count) {

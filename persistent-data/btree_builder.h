@@ -4,16 +4,24 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "persistent-data/bulk_writer.h"
 
 namespace pd {
 
+// Gives a finished node a place and writes it there.
+using node_writer = std::function<block_nr(const std::byte* node)>;
+
 class btree_builder {
  public:
+  btree_builder(node_writer writer, std::uint32_t leaf_value_size)
+      : writer_(std::move(writer)), leaf_value_size_(leaf_value_size) {}
   btree_builder(bulk_writer& writer, std::uint32_t leaf_value_size)
-      : writer_(writer), leaf_value_size_(leaf_value_size) {}
+      : btree_builder([&writer](const std::byte* node) { return writer.append(node_block, node); },
+                      leaf_value_size) {}
 
   // Keys must ascend; `value` has leaf_value_size bytes.
   void add(std::uint64_t key, const std::byte* value) { add_to(0, key, value); }
@@ -34,7 +42,7 @@ class btree_builder {
   void write_node(std::size_t height, std::uint32_t count);
   block_nr append_node(std::size_t height, std::uint32_t count);
 
-  bulk_writer& writer_;
+  node_writer writer_;
   std::uint32_t leaf_value_size_;
   std::vector<level> levels_;
 };

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -56,6 +57,20 @@ void share_out(const block_ptr& parent, std::uint32_t left_child, const block_pt
   put_key(parent, left_child + 1, node_view(right->data()).key(0));
 }
 
+// Makes one child of `left` and `right`, or leaves both with more entries than the least.
+void merge_or_share_out(transaction_manager& transaction, const block_ptr& parent,
+                        std::uint32_t left_child, const block_ptr& left, const block_ptr& right) {
+  const std::uint32_t in_left = node_view(left->data()).nr_entries();
+  const std::uint32_t in_right = node_view(right->data()).nr_entries();
+  if (in_left + in_right >= 2 * (least_entries(node_view(left->data())) + 1)) {
+    share_out(parent, left_child, left, right, (in_left + in_right) / 2);
+    return;
+  }
+  move_entries_left(left->data(), right->data(), in_right);
+  erase_entry(parent->data(), left_child + 1);
+  transaction.drop_reference(right->where);
+}
+
 // Where the way to `key` goes on. Keys below all others belong to the first child.
 std::uint32_t child_for(const block_ptr& node, std::uint64_t key) {
   return last_not_above(node_view(node->data()), key).value_or(0);
@@ -72,9 +87,14 @@ bool has_room_for(const node_view& node, std::uint64_t key) {
 
 }  // namespace
 
-// What stands in a node is checked once, when it comes from the device.
+// What stands in a node is checked once, when it comes from the device. But a damaged tree may lead
+// into one whose values have another size.
 void btree_editor::require_sound(cached_block& block) {
   if (block.contents_checked) {
+    const node_view known(block.data());
+    if (known.is_leaf() && known.value_size() != values_.size) {
+      refuse(transaction_, block.where, "part of a tree with values of another size");
+    }
     return;
   }
   const auto wrong = check_node(block.data(), block.where, values_.size);
@@ -114,6 +134,9 @@ block_ptr btree_editor::shadow_node(block_nr where) {
 // From the root down: a shared parent has given the child its second reference before this.
 block_ptr btree_editor::shadow_child(const block_ptr& parent, std::uint32_t i) {
   block_ptr child = shadow_node(node_view(parent->data()).child(i));
+  if (child == parent) {
+    refuse(transaction_, child->where, "names itself as its child");
+  }
   put_child(parent, i, child->where);
   return child;
 }
@@ -122,6 +145,9 @@ block_ptr btree_editor::shadow_child(const block_ptr& parent, std::uint32_t i) {
 block_ptr btree_editor::shadow_sibling(const block_ptr& parent, std::uint32_t i,
                                        const block_ptr& beside) {
   block_ptr sibling = shadow_child(parent, i);
+  if (sibling == beside) {
+    refuse(transaction_, sibling->where, "named twice by one parent");
+  }
   if (node_view(sibling->data()).is_leaf() != node_view(beside->data()).is_leaf()) {
     refuse(transaction_, sibling->where, "a leaf and an internal node under one parent");
   }
@@ -321,14 +347,15 @@ bool btree_editor::remove(block_nr& root, std::uint64_t key) {
   for (unsigned depth = 0; depth < max_depth; ++depth) {
     const node_view view(node->data());
     if (!view.is_leaf()) {
-      if (view.nr_entries() == 1) {
-        pull_up_only_child(node);
-        continue;
-      }
       if (!last_not_above(view, key)) {
         return false;
       }
-      node = fill_for_removal(node, key);
+      block_ptr child = fill_for_removal(node, key);
+      if (node->where == root && view.nr_entries() == 1) {
+        pull_up_only_child(node);
+      } else {
+        node = std::move(child);
+      }
       continue;
     }
     if (!has_key(view, key)) {
@@ -344,39 +371,31 @@ bool btree_editor::remove(block_nr& root, std::uint64_t key) {
   refuse(transaction_, node->where, "the tree is deeper than a tree can be");
 }
 
+// Puts a root's only child in the root's place. Below the root that would leave leaves at different
+// depths.
 void btree_editor::pull_up_only_child(const block_ptr& node) {
-  const block_ptr child = shadow_node(node_view(node->data()).child(0));
+  const block_ptr child = shadow_child(node, 0);
   std::memcpy(node->data(), child->data(), block_size);
   transaction_.drop_reference(child->where);
 }
 
-// The child on the way to `key`, with more entries than the least, so that it can lose one. If that
-// leaves the parent with one child alone, the parent itself takes its place.
+// The child on the way to `key`, with more entries than the least, so that it can lose one; only if
+// all children together do not have as many, the parent is left with one that has fewer.
 block_ptr btree_editor::fill_for_removal(const block_ptr& parent, std::uint64_t key) {
-  const std::uint32_t i = child_for(parent, key);
-  const block_ptr child = shadow_child(parent, i);
-  const node_view view(child->data());
-  if (view.nr_entries() > least_entries(view)) {
-    return child;
+  while (true) {
+    const std::uint32_t i = child_for(parent, key);
+    block_ptr child = shadow_child(parent, i);
+    const node_view view(child->data());
+    if (view.nr_entries() > least_entries(view) || node_view(parent->data()).nr_entries() == 1) {
+      return child;
+    }
+    const block_ptr sibling = shadow_sibling(parent, i > 0 ? i - 1 : i + 1, child);
+    if (i > 0) {
+      merge_or_share_out(transaction_, parent, i - 1, sibling, child);
+    } else {
+      merge_or_share_out(transaction_, parent, i, child, sibling);
+    }
   }
-  const std::uint32_t left_child = i > 0 ? i - 1 : i;
-  const block_ptr sibling = shadow_sibling(parent, i > 0 ? i - 1 : i + 1, child);
-  const block_ptr& left = i > 0 ? sibling : child;
-  const block_ptr& right = i > 0 ? child : sibling;
-  const std::uint32_t in_left = node_view(left->data()).nr_entries();
-  const std::uint32_t in_right = node_view(right->data()).nr_entries();
-  if (in_left + in_right >= 2 * (least_entries(view) + 1)) {
-    share_out(parent, left_child, left, right, (in_left + in_right) / 2);
-    return child_for(parent, key) == left_child ? left : right;
-  }
-  move_entries_left(left->data(), right->data(), in_right);
-  erase_entry(parent->data(), left_child + 1);
-  transaction_.drop_reference(right->where);
-  if (node_view(parent->data()).nr_entries() == 1) {
-    pull_up_only_child(parent);
-    return parent;
-  }
-  return left;
 }
 
 void btree_editor::destroy(block_nr root) {

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "persistent-data/btree_builder.h"
 #include "persistent-data/btree_walk.h"
 
 namespace pd {
@@ -58,6 +59,7 @@ disk_space_map disk_space_map::format(const block_device& device) {
   disk_space_map map(device.name(), root);
   // All bitmaps have yet to be written. Nothing is on disk, but block 0 is no place for anything.
   map.changed_.assign(map.places_.size(), true);
+  map.large_changed_ = true;
   map.set_count(0, 1);
   set_bitmap_count(map.committed_.block(0), 0, 1);
   return map;
@@ -100,6 +102,11 @@ void disk_space_map::read_large_counts(block_device& device) {
   walk_context context(reader);
   large_count_collector collector(name_, large_);
   walk_btree(context, root_.ref_count_root, sizeof(std::uint32_t), collector);
+  for (block_nr block = 0; block < root_.nr_blocks; ++block) {
+    if (context.seen.contains(block)) {
+      large_nodes_.push_back(block);
+    }
+  }
   for (const auto& [block, count] : large_) {
     if (block >= root_.nr_blocks || small_count(bitmaps_, block) != large || count < large) {
       refuse(name_, block, "the bitmaps and the tree of large reference counts disagree");
@@ -145,9 +152,7 @@ void disk_space_map::set_count(block_nr block, std::uint32_t count) {
   } else {
     large_.erase(block);
   }
-  if (before == large || after == large) {
-    changed_large_[block] = count;
-  }
+  large_changed_ = large_changed_ || before == large || after == large;
   root_.nr_allocated += after != 0;
   root_.nr_allocated -= before != 0;
   if (before != after) {
@@ -212,11 +217,29 @@ bool disk_space_map::decrement(block_nr block) {
   return old == 1;
 }
 
-std::vector<std::pair<block_nr, std::uint32_t>> disk_space_map::take_changed_large_counts() {
-  std::vector<std::pair<block_nr, std::uint32_t>> taken(changed_large_.begin(),
-                                                        changed_large_.end());
-  changed_large_.clear();
-  return taken;
+void disk_space_map::write_large_counts(block_device& device) {
+  for (const block_nr node : large_nodes_) {
+    decrement(node);
+  }
+  large_nodes_.clear();
+  btree_builder tree(
+      [&](const std::byte* node) {
+        block_buffer block(1);
+        std::memcpy(block.block(0), node, block_size);
+        large_nodes_.push_back(allocate());
+        seal_block(node_block, large_nodes_.back(), block.block(0));
+        const write_request request{large_nodes_.back(), block.block(0)};
+        device.write({&request, 1});
+        return large_nodes_.back();
+      },
+      sizeof(std::uint32_t));
+  for (const auto& [block, count] : large_) {
+    std::byte value[4];
+    base::put_le32(value, count);
+    tree.add(block, value);
+  }
+  root_.ref_count_root = tree.finish();
+  large_changed_ = false;
 }
 
 // Each changed bitmap moves once; to move one may change another.
@@ -255,8 +278,11 @@ index_entry disk_space_map::entry_for(std::size_t i) const {
 }
 
 space_map_root disk_space_map::write(block_device& device) {
-  if (std::find(changed_.begin(), changed_.end(), true) == changed_.end()) {
+  if (!large_changed_ && std::find(changed_.begin(), changed_.end(), true) == changed_.end()) {
     return root_;
+  }
+  if (large_changed_) {
+    write_large_counts(device);
   }
   move_changed_blocks();
   block_buffer index(1);

@@ -5,15 +5,15 @@
 //
 // The map's own blocks are counted in it like all others. A commit moves every bitmap that changed
 // and the index to new blocks, which changes bitmaps again, until nothing moves any more: what is
-// written counts itself exactly. Since the numbers are given out in core, before any contents are
-// written, there is no recursion in it.
+// written counts itself exactly. Since the numbers are given out in core, before the bitmaps are
+// written, there is no recursion in it. The tree of large counts, which era metadata has no use
+// for, is written anew whenever one of them changed.
 //
 // Memory: at most 255 bitmaps, twice, 2 MiB. Not thread safe.
 #pragma once
 
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "persistent-data/block_device.h"
@@ -47,14 +47,6 @@ class disk_space_map {
   // True if nothing refers to the block any more. Throws base::data_error if nothing did before.
   bool decrement(block_nr block);
 
-  // The counts of 3 and more that changed since the last call; a count of less than 3 means that
-  // the count tree has no use for the block any more.
-  std::vector<std::pair<block_nr, std::uint32_t>> take_changed_large_counts();
-
-  // The tree of the large counts, whose nodes are allocated and changed from outside.
-  block_nr count_tree() const { return root_.ref_count_root; }
-  void set_count_tree(block_nr root) { root_.ref_count_root = root; }
-
   // Gives the map's changed blocks new places and writes them. What it returns belongs into the
   // superblock. Between this and committed() nothing else may change.
   space_map_root write(block_device& device);
@@ -71,6 +63,7 @@ class disk_space_map {
   void set_count(block_nr block, std::uint32_t count);
   std::uint32_t small_count(const block_buffer& bitmaps, block_nr block) const;
   block_nr find_free(block_nr from, block_nr end) const;
+  void write_large_counts(block_device& device);
   void move_changed_blocks();
   index_entry entry_for(std::size_t i) const;
 
@@ -81,8 +74,9 @@ class disk_space_map {
   block_buffer committed_;        // as of the last commit
   std::vector<bool> changed_;     // bitmaps, since the last commit
   std::map<block_nr, std::uint32_t> large_;
-  std::map<block_nr, std::uint32_t> changed_large_;
-  block_nr next_ = 0;  // where the search for a free block goes on
+  std::vector<block_nr> large_nodes_;  // of the tree that holds them
+  bool large_changed_ = false;         // since it was written
+  block_nr next_ = 0;                  // where the search for a free block goes on
 };
 
 }  // namespace pd

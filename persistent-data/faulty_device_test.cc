@@ -81,6 +81,63 @@ TEST_F(faulty_device, fails_for_good_after_so_many_writes) {
   EXPECT_EQ(read(1), new_value);
 }
 
+TEST_F(faulty_device, tells_when_it_has_failed_for_good) {
+  device_.fail_after_writes(1);
+  write(1, new_value);
+  EXPECT_FALSE(device_.has_failed()) << "the next write will fail, but there was none";
+  EXPECT_THROW(write(2, new_value), base::io_error);
+  EXPECT_TRUE(device_.has_failed());
+  std::mt19937_64 random(1);
+  device_.cut_power(random);
+  EXPECT_FALSE(device_.has_failed());
+  write(2, new_value);
+  device_.flush();
+  EXPECT_EQ(below_.block(2)[0], new_value);
+}
+
+TEST_F(faulty_device, has_failed_if_a_flush_did) {
+  device_.fail_after_writes(0);
+  EXPECT_THROW(device_.flush(), base::io_error);
+  EXPECT_TRUE(device_.has_failed());
+}
+
+TEST_F(faulty_device, has_not_failed_for_good_if_a_single_block_did) {
+  device_.fail_writes_of(3);
+  EXPECT_THROW(write(3, new_value), base::io_error);
+  EXPECT_FALSE(device_.has_failed());
+}
+
+TEST_F(faulty_device, passes_on_what_it_has_no_room_for) {
+  device_.keep_at_most(3);
+  const auto blocks_below = [&] {
+    std::size_t count = 0;
+    for (block_nr b = 0; b < 100; ++b) {
+      count += below_.block(b)[0] == new_value;
+    }
+    return count;
+  };
+  for (block_nr b = 0; b < 10; ++b) {
+    write(b, new_value);
+    EXPECT_EQ(blocks_below(), b < 3 ? 0 : b - 2);
+  }
+  write(9, new_value);
+  EXPECT_EQ(blocks_below(), 7U) << "a block written twice is kept once";
+  for (block_nr b = 0; b < 10; ++b) {
+    EXPECT_EQ(read(b), new_value);
+  }
+  EXPECT_EQ(device_.writes_seen(), 11U);
+  device_.flush();
+  EXPECT_EQ(blocks_below(), 10U);
+}
+
+TEST_F(faulty_device, loses_nothing_that_it_had_no_room_for) {
+  device_.keep_at_most(0);
+  write(5, new_value);
+  std::mt19937_64 random(4);
+  device_.cut_power(random);
+  EXPECT_EQ(read(5), new_value);
+}
+
 TEST_F(faulty_device, loses_nothing_that_was_flushed_when_the_power_is_cut) {
   std::mt19937_64 random(1);
   for (block_nr b = 0; b < 100; ++b) {

@@ -4,9 +4,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "base/bytes.h"
-#include "persistent-data/btree_editor.h"
-
 namespace pd {
 namespace {
 
@@ -21,10 +18,7 @@ transaction_manager::transaction_manager(block_device& device, disk_space_map ma
       committed_used_(map_.nr_allocated()) {}
 
 transaction_manager transaction_manager::format(block_device& device) {
-  transaction_manager made(device, disk_space_map::format(device));
-  btree_editor counts(made, plain_values(sizeof(std::uint32_t)));
-  made.map_.set_count_tree(counts.make_empty());
-  return made;
+  return transaction_manager(device, disk_space_map::format(device));
 }
 
 transaction_manager transaction_manager::open(block_device& device, const space_map_root& map) {
@@ -60,26 +54,9 @@ bool transaction_manager::drop_reference(block_nr where) {
   return is_free;
 }
 
-// The tree's own nodes have one reference each, so nothing is added to the list meanwhile.
-void transaction_manager::update_count_tree() {
-  btree_editor tree(*this, plain_values(sizeof(std::uint32_t)));
-  block_nr root = map_.count_tree();
-  for (const auto& [block, count] : map_.take_changed_large_counts()) {
-    std::byte value[4];
-    base::put_le32(value, count);
-    if (count >= 3) {
-      tree.insert(root, block, value);
-    } else {
-      tree.remove(root, block);
-    }
-  }
-  map_.set_count_tree(root);
-}
-
 void transaction_manager::commit(
     const block_type& superblock_type,
     const std::function<void(const space_map_root&, std::byte*)>& fill) {
-  update_count_tree();
   const space_map_root root = map_.write(device_);
   if (!cache_.write_back()) {
     throw std::logic_error("a metadata block is held across a commit");

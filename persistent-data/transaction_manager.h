@@ -66,8 +66,6 @@ class transaction_manager {
  private:
   transaction_manager(block_device& device, disk_space_map map);
 
-  void update_count_tree();
-
   block_device& device_;
   block_cache cache_;
   disk_space_map map_;
