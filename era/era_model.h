@@ -36,7 +36,7 @@ class era_model {
 
   // What a resume does: another length, maybe, then a new era.
   void resize(std::uint64_t nr_blocks);
-  void begin_era() { ++state_.current_era; }
+  void begin_era() { state_.current_era += state_.current_era < UINT32_MAX ? 1 : 0; }
 
   // A write to these blocks was completed.
   void wrote(const block_range& blocks);

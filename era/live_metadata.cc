@@ -120,6 +120,11 @@ void live_metadata::resize(std::uint32_t nr_blocks) {
 }
 
 void live_metadata::begin_era() {
+  if (state_.current_era == UINT32_MAX) {
+    throw base::data_error(transaction_.name() +
+                           ": the era counter is at its end, and no era can follow.\n"
+                           "Make a full backup and start with new metadata.");
+  }
   attempt([&] {
     archive_current();
     open_next_era();
@@ -146,11 +151,6 @@ void live_metadata::archive_current() {
 }
 
 void live_metadata::open_next_era() {
-  if (state_.current_era == UINT32_MAX) {
-    throw base::data_error(transaction_.name() +
-                           ": the era counter is at its end, and no era can follow.\n"
-                           "Make a full backup and start with new metadata.");
-  }
   ++state_.current_era;
   state_.current_nr_bits = state_.nr_blocks;
   state_.current_root = pd::bitset_editor::make(transaction_, state_.nr_blocks).root();

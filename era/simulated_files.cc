@@ -35,22 +35,22 @@ void simulated_files::make(const std::string& name, std::uint64_t nr_sectors) {
 }
 
 pd::block_device& simulated_files::metadata(const std::string& name) {
-  auto& entry = metadata_[name];
-  if (entry == nullptr) {
-    entry = std::make_unique<metadata_file>(name);
+  auto entry = metadata_.find(name);
+  if (entry == metadata_.end()) {
+    entry = metadata_.emplace(name, std::make_unique<metadata_file>(name)).first;
     if (power_left_) {
-      entry->device.fail_after_writes(*power_left_);
+      entry->second->device.fail_after_writes(*power_left_);
     }
   }
-  return entry->device;
+  return entry->second->device;
 }
 
 era::origin& simulated_files::origin(const std::string& name) {
-  auto& entry = origins_[name];
-  if (entry == nullptr) {
-    entry = std::make_unique<file_origin>(name);
+  auto entry = origins_.find(name);
+  if (entry == origins_.end()) {
+    entry = origins_.emplace(name, std::make_unique<file_origin>(name)).first;
   }
-  return *entry;
+  return *entry->second;
 }
 
 void simulated_files::fail_power_after(std::uint64_t writes) {

@@ -57,6 +57,9 @@ void simulator::run(const script_command& command) {
     out_ << first_line(e.what()) << "\n";
     return;
   }
+  if (devices_.has_power_failed()) {
+    return failed(command);
+  }
   if (command.expected == outcome::failure) {
     throw base::data_error("'" + text_of(command) + "': it succeeded");
   }
@@ -104,8 +107,7 @@ void simulator::execute(const script_command& command) {
     case verb::message:
       return created().message(command.text);
     case verb::status:
-      out_ << created().status_info() << "\n";
-      return;
+      return print_status();
     case verb::table:
       out_ << created().status_table() << "\n";
       return;
@@ -122,14 +124,22 @@ void simulator::execute(const script_command& command) {
   }
 }
 
+void simulator::print_status() {
+  const std::string line = created().status_info();
+  if (!devices_.has_power_failed()) {
+    out_ << line << "\n";
+  }
+}
+
 void simulator::load(const std::string& table, std::unique_ptr<target>& into) {
   const table_line parsed = parse_table_line(table);
   auto made = std::make_unique<target>(parsed, devices_);
   if (verify_ && !models_.contains(parsed.metadata)) {
-    era_model& model = models_[parsed.metadata];
+    era_model model;
     if (const auto found = read_sound_state(devices_.metadata(parsed.metadata))) {
       model.adopt(*found);
     }
+    models_[parsed.metadata] = model;
   }
   into = std::move(made);
 }
@@ -243,6 +253,7 @@ void simulator::cut_power(std::uint64_t seed) {
   lose_devices();
   devices_.cut_power(power_on_ ? seed : power_seed_);
   power_on_ = true;
+  power_seed_ = 0;
   if (verify_) {
     verify_metadata();
   }

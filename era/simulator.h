@@ -57,6 +57,7 @@ class simulator {
  private:
   void execute(const script_command& command);
   void failed(const script_command& command);
+  void print_status();
   void load(const std::string& table, std::unique_ptr<target>& into);
   void create(const std::string& table);
   void resume();

@@ -296,10 +296,8 @@ void target::message(std::string_view text) {
 
 std::string target::status_info() {
   require_running();
+  work();
   const std::string prefix = "0 " + std::to_string(table_.length) + " era ";
-  if (metadata_->failed()) {
-    return prefix + "Error";
-  }
   const superblock& state = metadata_->state();
   const std::string snapshot =
       state.metadata_snap == pd::no_block ? "-" : std::to_string(state.metadata_snap);
@@ -307,7 +305,11 @@ std::string target::status_info() {
                            std::to_string(metadata_->used_blocks()) + "/" +
                            std::to_string(metadata_->total_blocks()) + " " +
                            std::to_string(state.current_era) + " " + snapshot;
-  metadata_->commit();
+  try {
+    metadata_->commit();
+  } catch (const base::error&) {
+    return prefix + "Error";
+  }
   return line;
 }
 

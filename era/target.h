@@ -111,7 +111,8 @@ class target {
   // Throws refused where the text or the time is wrong, or as resume().
   void message(std::string_view text);
 
-  // What `dmsetup status` and `dmsetup table` print. Reading the status causes a commit after it.
+  // What `dmsetup status` and `dmsetup table` print. Reading the status causes a commit after it;
+  // if that fails, it says "Error".
   std::string status_info();
   std::string status_table() const;
 

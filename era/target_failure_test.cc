@@ -327,4 +327,12 @@ TEST(end_of_the_era_counter, is_a_refused_checkpoint) {
   EXPECT_EQ(problems_of(devices.stable), "");
 }
 
+TEST(failing_device, has_error_for_a_status_whose_commit_fails) {
+  era::test::test_devices devices(64, 8192);
+  era::target target(era::test::table_of(8192, 8), devices);
+  target.resume();
+  devices.metadata_device.fail_writes_of(0);
+  EXPECT_EQ(target.status_info(), "0 8192 era Error");
+}
+
 }  // namespace

@@ -350,6 +350,24 @@ void make_zeroed(const std::string& path, std::uint64_t bytes) {
   std::filesystem::resize_file(path, bytes);
 }
 
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t column = 0; column < row.size(); ++column) {
+      widths[column] = std::max(widths[column], row[column].size());
+    }
+  }
+  for (const auto& row : rows) {
+    std::string text;
+    for (std::size_t column = 0; column < row.size(); ++column) {
+      text += row[column] + std::string(widths[column] + 2 - row[column].size(), ' ');
+    }
+    std::printf("%s\n", text.substr(0, text.find_last_not_of(' ') + 1).c_str());
+  }
+  std::fflush(stdout);
+}
+
 std::string difference(const std::string& got, const std::string& expected) {
   if (got == expected) {
     return "";

@@ -69,6 +69,9 @@ void make_zeroed(const std::string& path, std::uint64_t bytes);
 // For outputs of many megabytes, which nobody wants to see whole when a test fails.
 std::string difference(const std::string& got, const std::string& expected);
 
+// Prints rows of cells to standard output, the columns aligned.
+void print_table(const std::vector<std::vector<std::string>>& rows);
+
 // The last-written eras of a device as runs, and what they imply.
 struct era_run {
   std::uint64_t first;

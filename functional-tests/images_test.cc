@@ -208,19 +208,6 @@ std::vector<std::uint32_t> some_eras(const truth& truth) {
   return eras;
 }
 
-void print_table(const std::vector<std::vector<std::string>>& rows) {
-  for (const auto& row : rows) {
-    std::string text;
-    for (std::size_t column = 0; column < row.size(); ++column) {
-      const auto& heading = rows.front()[column];
-      const auto width = column == 0 ? 20 : std::max<std::size_t>(heading.size() + 2, 9);
-      text += row[column] + std::string(width - std::min(width, row[column].size()), ' ');
-    }
-    std::printf("%s\n", text.substr(0, text.find_last_not_of(' ') + 1).c_str());
-  }
-  std::fflush(stdout);
-}
-
 }  // namespace
 
 TEST_CASE("era_check passes every image without a word on standard error") {
@@ -423,5 +410,5 @@ TEST_CASE("every image: all tools agree with the truth") {
          image.snapshot ? cell(invalidate_trouble(device, *image.snapshot, snapshot)) : "-",
          cell(round_trip_trouble(device, {}))});
   }
-  print_table(table);
+  harness::print_table(table);
 }

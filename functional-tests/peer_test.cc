@@ -228,23 +228,6 @@ bool is_large(const subject& about) {
   return about.live.nr_blocks > 100000;
 }
 
-void print_table(const std::vector<words>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(row.size());
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], row[i].size() + 2);
-    }
-  }
-  for (const auto& row : rows) {
-    std::string text;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      text += row[i] + std::string(widths[i] - row[i].size(), ' ');
-    }
-    std::printf("%s\n", text.substr(0, text.find_last_not_of(' ') + 1).c_str());
-  }
-}
-
 words table_row(const bench& bench, const harness::image& image) {
   const auto about = peer::subject_of(image);
   image.unpack(bench.metadata);
@@ -591,7 +574,7 @@ TEST_CASE("every image: the peer answers the same, but for the deviations listed
   for (const auto& image : harness::images()) {
     table.push_back(table_row(bench, image));
   }
-  print_table(table);
+  harness::print_table(table);
   for (const auto& deviation : peer::deviations()) {
     std::printf("%s = %s\n", deviation.id.c_str(), deviation.reason.c_str());
   }

@@ -355,24 +355,6 @@ std::string joined(const words& list) {
   return text;
 }
 
-void print_columns(const std::vector<words>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t column = 0; column < row.size(); ++column) {
-      widths[column] = std::max(widths[column], row[column].size() + 2);
-    }
-  }
-  for (const auto& row : rows) {
-    std::string text;
-    for (std::size_t column = 0; column < row.size(); ++column) {
-      text += row[column] + std::string(widths[column] - row[column].size(), ' ');
-    }
-    std::printf("%s\n", text.substr(0, text.find_last_not_of(' ') + 1).c_str());
-  }
-  std::fflush(stdout);
-}
-
 }  // namespace
 
 TEST_CASE("the shrinks that leave a stale array block behind in the kernel are told from others") {
@@ -431,5 +413,5 @@ TEST_CASE("every log of a kernel's device, replayed by era_simulate, tells the s
     settled += as_logged.settled;
   }
   CHECK(settled > harness::images().size());
-  print_columns(table);
+  harness::print_table(table);
 }

@@ -694,6 +694,10 @@ TEST_CASE("option --verify refuses metadata that was damaged between two runs") 
   CHECK_THAT(verified.err,
              StartsWith("standard input:1: metadata: block " + std::to_string(array)));
   CHECK((harness::read_file(place / "metadata") == bytes));
+  // It is not believed the second time either.
+  const auto again = place.script("- " + create + "! " + create, {"--verify"});
+  CHECK(again.status == 0);
+  CHECK(std::count(again.out.begin(), again.out.end(), '\n') == 2);
   // A target does not read what it does not need.
   CHECK(place.script(harmless).status == 0);
 }

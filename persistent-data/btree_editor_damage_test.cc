@@ -214,6 +214,19 @@ TEST_F(damaged_tree, is_refused_if_it_leads_to_a_free_block) {
   }
 }
 
+TEST_F(damaged_tree, is_refused_if_a_full_leaf_is_its_own_neighbour) {
+  put_in_use();
+  std::vector<std::uint64_t> full = spaced_keys(pd::node_capacity(value_size), 1);
+  put_leaf(device_, 3, value_size, full);
+  for (std::uint64_t& key : full) {
+    key += 1000;
+  }
+  put_leaf(device_, 2, value_size, full);
+  // The copy of the root gets the first free block, that of leaf 2 the next.
+  put_internal(device_, 1, {{0, first_free_ + 1}, {1000, 2}, {2000, 3}});
+  expect_refused({changing[0]}, 1500);
+}
+
 // Changes a field or two of a node at random.
 void damage_at_random(pd::memory_device& device, block_nr where, std::mt19937_64& random) {
   change_block(device, pd::node_block, where, [&](std::byte* block) {

@@ -214,45 +214,67 @@ TEST(btree_merge, copies_siblings_that_are_shared) {
   EXPECT_EQ(after_removal({68, 67}, 1, {0, 1}), (sizes{134}));
 }
 
-// A tree of three levels whose nodes hold next to nothing: 4 children of the root, `fanout` leaves
-// below each of them, 2 keys in each leaf.
-block_nr build_sparse_tree(pd::bulk_writer& writer, std::uint64_t fanout) {
-  std::vector<pd::test::node_entry> top;
-  for (std::uint64_t i = 0; i < 4; ++i) {
-    std::vector<pd::test::node_entry> leaves;
-    for (std::uint64_t j = 0; j < fanout; ++j) {
-      const std::uint64_t key = 4 * (i * fanout + j);
-      leaves.push_back({key, writer.append(pd::node_block, leaf_with(8, key, 2).data())});
+// A tree of three levels with nearly empty leaves: 4 children of the root, `fanout` leaves below
+// each of them, some keys 0, 1, 2 … in each leaf.
+struct sparse_tree {
+  std::uint32_t value_size;
+  std::uint64_t fanout;
+  std::uint32_t keys_in_a_leaf;
+
+  std::uint64_t nr_keys() const { return 4 * fanout * keys_in_a_leaf; }
+
+  block_nr build(pd::bulk_writer& writer) const {
+    std::vector<pd::test::node_entry> top;
+    std::uint64_t key = 0;
+    for (std::uint64_t i = 0; i < 4; ++i) {
+      std::vector<pd::test::node_entry> leaves;
+      for (std::uint64_t j = 0; j < fanout; ++j, key += 2 * keys_in_a_leaf) {
+        const auto leaf = leaf_with(value_size, key, keys_in_a_leaf);
+        leaves.push_back({key, writer.append(pd::node_block, leaf.data())});
+      }
+      top.push_back({leaves[0].key, writer.append(pd::node_block, internal_with(leaves).data())});
     }
-    top.push_back({leaves[0].key, writer.append(pd::node_block, internal_with(leaves).data())});
+    return writer.append(pd::node_block, internal_with(top).data());
   }
-  return writer.append(pd::node_block, internal_with(top).data());
+};
+
+// Removes all keys in order, beginning with the one at `first`.
+void empty(const sparse_tree& shape, std::uint64_t first) {
+  pd::memory_device device(60 + 6 * shape.fanout);
+  pd::bulk_writer writer(device, 1, nullptr);
+  block_nr root = shape.build(writer);
+  pd::test::commit_built(writer, {root});
+  auto transaction = pd::test::open(device);
+  btree_editor tree(transaction, pd::plain_values(shape.value_size));
+  for (std::uint64_t i = 0; i < shape.nr_keys(); ++i) {
+    ASSERT_TRUE(tree.remove(root, 2 * ((first + i) % shape.nr_keys())));
+    pd::test::commit(transaction, {root});
+    const auto found = pd::test::walk(device, root, shape.value_size);
+    ASSERT_EQ(found.keys.size(), shape.nr_keys() - 1 - i);
+    ASSERT_TRUE(found.losses().empty()) << pd::test::text_of(found.found);
+  }
+  pd::test::commit_check check(device);
+  check.tree(root, shape.value_size);
+  check.finish();
 }
 
 // No kernel leaves such nodes, and they are only a remark to era_check; leaves of different depths
 // or without entries are an error.
 TEST(btree_merge, keeps_trees_sound_whose_nodes_hold_next_to_nothing) {
   for (const std::uint64_t fanout : {1, 2, 3}) {
-    const std::uint64_t nr_keys = 8 * fanout;
-    for (std::uint64_t first = 0; first < nr_keys; ++first) {
+    const sparse_tree shape{8, fanout, 2};
+    for (std::uint64_t first = 0; first < shape.nr_keys(); ++first) {
       SCOPED_TRACE("fanout " + std::to_string(fanout) + ", from key " + std::to_string(2 * first));
-      pd::memory_device device(100);
-      pd::bulk_writer writer(device, 1, nullptr);
-      block_nr root = build_sparse_tree(writer, fanout);
-      pd::test::commit_built(writer, {root});
-      auto transaction = pd::test::open(device);
-      btree_editor tree(transaction, pd::plain_values(8));
-      for (std::uint64_t i = 0; i < nr_keys; ++i) {
-        ASSERT_TRUE(tree.remove(root, 2 * ((first + i) % nr_keys)));
-        pd::test::commit(transaction, {root});
-        const auto found = pd::test::walk(device, root, 8);
-        ASSERT_EQ(found.keys.size(), nr_keys - 1 - i);
-        ASSERT_TRUE(found.losses().empty()) << pd::test::text_of(found.found);
-      }
-      pd::test::commit_check check(device);
-      check.tree(root, 8);
-      check.finish();
+      empty(shape, first);
     }
+  }
+}
+
+// All leaves below an inner node together make one that is still too small.
+TEST(btree_merge, keeps_leaves_at_one_depth_below_a_node_with_one_child_left) {
+  const sparse_tree shape{4, 90, 1};
+  for (const std::uint64_t first : {0U, 100U, 359U}) {
+    empty(shape, first);
   }
 }
 

@@ -37,11 +37,15 @@ void faulty_device::refuse_if_failed() {
   }
 }
 
-void faulty_device::pass_on(block_nr where, const block_bytes& bytes) {
-  block_buffer one(1);
-  std::memcpy(one.block(0), bytes.data(), block_size);
-  const write_request request{where, one.block(0)};
-  below_.write({&request, 1});
+void faulty_device::pass_on() {
+  std::vector<write_request> batch;
+  block_buffer blocks(unflushed_.size());
+  for (const auto& [where, bytes] : unflushed_) {
+    std::memcpy(blocks.block(batch.size()), bytes.data(), block_size);
+    batch.push_back({where, blocks.block(batch.size())});
+  }
+  below_.write(batch);
+  unflushed_.clear();
 }
 
 void faulty_device::write_one(const write_request& request) {
@@ -52,19 +56,14 @@ void faulty_device::write_one(const write_request& request) {
   --writes_left_;
   ++writes_seen_;
   unflushed_[request.where] = block_bytes(request.from, request.from + block_size);
-  while (unflushed_.size() > most_unflushed_) {
-    const auto lowest = unflushed_.begin();
-    pass_on(lowest->first, lowest->second);
-    unflushed_.erase(lowest);
+  if (unflushed_.size() > most_unflushed_) {
+    pass_on();
   }
 }
 
 void faulty_device::flush() {
   refuse_if_failed();
-  for (const auto& [where, bytes] : unflushed_) {
-    pass_on(where, bytes);
-  }
-  unflushed_.clear();
+  pass_on();
   below_.flush();
 }
 

@@ -36,8 +36,9 @@ class faulty_device final : public block_device {
   // Whether that has come to pass.
   bool has_failed() const { return has_failed_; }
 
-  // Keeps at most `count` unflushed blocks, and passes others on to the device below, as a disk's
-  // cache does. Without this memory grows with what is written between two flushes.
+  // Keeps at most `count` unflushed blocks: with one more, all are passed on to the device below,
+  // as a disk's cache does at times. Without this memory grows with what is written between two
+  // flushes.
   void keep_at_most(std::size_t count) { most_unflushed_ = count; }
 
   std::uint64_t writes_seen() const { return writes_seen_; }
@@ -50,7 +51,7 @@ class faulty_device final : public block_device {
   using block_bytes = std::vector<std::byte>;
 
   void write_one(const write_request& request);
-  void pass_on(block_nr where, const block_bytes& bytes);
+  void pass_on();
   void refuse_if_failed();
 
   block_device& below_;
