@@ -73,6 +73,12 @@ void era_model::adopt(const era_state& found) {
   state_ = found;
 }
 
+void era_model::learn(const era_state& found) {
+  adopt(found);
+  known_end_ = found.eras.size();
+  era_learned_ = found.current_era;
+}
+
 void era_model::resize(std::uint64_t nr_blocks) {
   for (std::uint64_t block = nr_blocks; block < state_.eras.size(); ++block) {
     cut_off_[block] = std::max(cut_off_[block], state_.eras[block]);
@@ -87,11 +93,16 @@ void era_model::wrote(const block_range& blocks) {
   }
 }
 
+std::uint32_t era_model::era_if_grown_back(std::uint64_t block) const {
+  const std::uint32_t cut_off = block < cut_off_.size() ? cut_off_[block] : 0;
+  return block < known_end_ ? cut_off : std::max(cut_off, era_learned_);
+}
+
 // What `eras` says of the block is `era`, or the block was cut off and grown back.
 bool era_model::allows(const std::vector<std::uint32_t>& eras, std::uint64_t block,
                        std::uint32_t era) const {
   const std::uint32_t own = block < eras.size() ? eras[block] : 0;
-  return era == own || (block < cut_off_.size() && own < era && era <= cut_off_[block]);
+  return era == own || (own < era && era <= era_if_grown_back(block));
 }
 
 bool era_model::allows_snapshot(const std::optional<std::vector<std::uint32_t>>& found) const {

@@ -34,6 +34,10 @@ class era_model {
   // Goes on from what was found.
   void adopt(const era_state& found);
 
+  // Begins with what was found in metadata of which nothing was known. It may have been longer
+  // once: what lies behind its end may show any era up to the present one when it is grown back.
+  void learn(const era_state& found);
+
   // What a resume does: another length, maybe, then a new era.
   void resize(std::uint64_t nr_blocks);
   void begin_era() { state_.current_era += state_.current_era < UINT32_MAX ? 1 : 0; }
@@ -54,6 +58,7 @@ class era_model {
                                        const era_model* after = nullptr) const;
 
  private:
+  std::uint32_t era_if_grown_back(std::uint64_t block) const;
   bool allows(const std::vector<std::uint32_t>& eras, std::uint64_t block, std::uint32_t era) const;
   bool allows_snapshot(const std::optional<std::vector<std::uint32_t>>& found) const;
 
@@ -61,6 +66,8 @@ class era_model {
 
   // The newest era that a block had before it was cut off: if it is grown back, that may show.
   std::vector<std::uint32_t> cut_off_;
+  std::uint64_t known_end_ = UINT64_MAX;  // the length that was learned
+  std::uint32_t era_learned_ = 0;
 };
 
 }  // namespace era

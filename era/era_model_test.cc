@@ -211,4 +211,14 @@ TEST_F(era_model, goes_on_from_what_was_found) {
   EXPECT_EQ(fresh.differences({8, {5, 8}, {}}), texts{});
 }
 
+TEST(era_model_learned, does_not_know_what_lay_behind_the_end) {
+  era::era_model model;
+  model.learn({7, {1, 2}, std::nullopt});
+  model.resize(4);
+  model.begin_era();
+  EXPECT_TRUE(model.differences({8, {1, 2, 0, 7}, std::nullopt}).empty());
+  EXPECT_EQ(model.differences({8, {1, 2, 0, 8}, std::nullopt}).size(), 1U);
+  EXPECT_EQ(model.differences({8, {1, 7, 0, 0}, std::nullopt}).size(), 1U);
+}
+
 }  // namespace

@@ -137,7 +137,7 @@ void simulator::load(const std::string& table, std::unique_ptr<target>& into) {
   if (verify_ && !models_.contains(parsed.metadata)) {
     era_model model;
     if (const auto found = read_sound_state(devices_.metadata(parsed.metadata))) {
-      model.adopt(*found);
+      model.learn(*found);
     }
     models_[parsed.metadata] = model;
   }

@@ -97,11 +97,11 @@ target::target(const table_line& table, device_finder& devices) : table_(table) 
   } catch (const base::io_error& e) {
     throw refused("Error opening data device", e.what());
   }
-  const auto block_size = base::parse_number(table.block_size, UINT32_MAX);
+  const auto block_size = base::parse_number(table.block_size, UINT64_MAX);
   if (!block_size) {
     throw refused("Error parsing block size");
   }
-  if (*block_size == 0 || *block_size % metadata_block_sectors != 0) {
+  if (*block_size == 0 || *block_size > UINT32_MAX || *block_size % metadata_block_sectors != 0) {
     throw refused("Invalid block size");
   }
   block_size_ = static_cast<std::uint32_t>(*block_size);

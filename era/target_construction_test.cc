@@ -56,7 +56,7 @@ TEST(construction, looks_for_faults_in_the_kernels_order) {
       {{800, "meta", "data", "-8"}, "Error parsing block size"},
       {{800, "meta", "data", "8x"}, "Error parsing block size"},
       {{800, "meta", "data", ""}, "Error parsing block size"},
-      {{800, "meta", "data", "4294967296"}, "Error parsing block size"},
+      {{800, "meta", "data", "4294967296"}, "Invalid block size"},
       {{800, "meta", "data", "0"}, "Invalid block size"},
       {{800, "meta", "data", "7"}, "Invalid block size"},
       {{800, "meta", "data", "12"}, "Invalid block size"},

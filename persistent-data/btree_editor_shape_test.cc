@@ -1,7 +1,7 @@
 // Which entries go where when nodes are split, evened out and merged (doc/format.md 3).
 #include <gtest/gtest.h>
 
-#include <numeric>
+#include <algorithm>
 #include <optional>
 
 #include "persistent-data/btree_editor.h"

@@ -5,7 +5,6 @@
 #include <optional>
 #include <random>
 
-#include "base/error.h"
 #include "persistent-data/btree_editor.h"
 #include "persistent-data/transaction_test_support.h"
 

@@ -3,11 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <random>
 
-#include "base/error.h"
 #include "persistent-data/transaction_test_support.h"
 
 namespace {

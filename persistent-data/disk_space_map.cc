@@ -281,10 +281,13 @@ space_map_root disk_space_map::write(block_device& device) {
   if (!large_changed_ && std::find(changed_.begin(), changed_.end(), true) == changed_.end()) {
     return root_;
   }
-  if (large_changed_) {
-    write_large_counts(device);
-  }
-  move_changed_blocks();
+  do {
+    if (large_changed_) {
+      write_large_counts(device);
+    }
+    move_changed_blocks();
+    // Of the map's own blocks only a leaked one has a large count, which its move has changed.
+  } while (large_changed_);
   block_buffer index(1);
   std::vector<write_request> batch;
   for (std::size_t i = 0; i < places_.size(); ++i) {

@@ -113,4 +113,34 @@ TEST_F(damaged_space_map, has_no_count_for_a_block_that_the_tree_leaves_out) {
   EXPECT_EQ(map.count(root_.ref_count_root), 1U);
 }
 
+// Counts that are too high are leaks, and no reason to refuse the map, before a commit or after it.
+TEST_F(damaged_space_map, keeps_large_counts_of_its_own_blocks_in_order) {
+  const auto set_count = [&](block_nr block, std::uint32_t count) {
+    change_block(device_, pd::bitmap_block, bitmap(0), [&](std::byte* bytes) {
+      pd::set_bitmap_count(bytes, static_cast<std::uint32_t>(block), count);
+    });
+    change_block(device_, pd::node_block, root_.ref_count_root, [&](std::byte* bytes) {
+      const std::uint32_t place = block < leaf_ ? 0 : 1;
+      std::byte value[4];
+      base::put_le32(value, count);
+      if (count >= 3) {
+        pd::insert_entry(bytes, place, block, value);
+      } else {
+        pd::erase_entry(bytes, place);
+      }
+    });
+  };
+  for (const block_nr leaked : {root_.bitmap_root, bitmap(0), bitmap(1), root_.ref_count_root}) {
+    SCOPED_TRACE("block " + std::to_string(leaked));
+    set_count(leaked, 3);
+    disk_space_map map = disk_space_map::open(device_, root_);
+    map.allocate();
+    const pd::space_map_root root = map.write(device_);
+    const disk_space_map after = disk_space_map::open(device_, root);
+    EXPECT_EQ(after.count(leaf_), 3U);
+    EXPECT_GE(after.count(leaked), 2U) << "the leak stays";
+    set_count(leaked, 1);  // the commit has left all blocks of the old map as they were
+  }
+}
+
 }  // namespace
