@@ -2,6 +2,7 @@
 
 #include <expat.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <memory>
@@ -13,11 +14,12 @@
 #include "base/file_handle.h"
 #include "base/number.h"
 #include "era/superblock.h"
+#include "era/xml_scanner.h"
 
 namespace era {
 namespace {
 
-constexpr int chunk_bytes = 256 * 1024;
+constexpr std::size_t chunk_bytes = 256 * 1024;
 constexpr long long longest_token = 4 * chunk_bytes;
 constexpr std::size_t batch_runs = 4096;
 constexpr std::size_t most_remarks = 16;
@@ -54,8 +56,13 @@ class attributes {
 
 class reader {
  public:
-  reader(std::string name, xml_sink& sink, const std::function<void(const std::string&)>& remark)
-      : name_(std::move(name)), sink_(sink), remark_(remark), parser_(XML_ParserCreate(nullptr)) {
+  reader(std::string name, xml_sink& sink, const std::function<void(const std::string&)>& remark,
+         bool scanning)
+      : name_(std::move(name)),
+        sink_(sink),
+        remark_(remark),
+        scanning_(scanning),
+        parser_(XML_ParserCreate(nullptr)) {
     if (!parser_) {
       throw std::bad_alloc();
     }
@@ -66,28 +73,22 @@ class reader {
   }
 
   void read(int fd) {
+    std::vector<char> buffer(chunk_bytes);
+    std::size_t kept = 0;  // the beginning of a line that was not read in full
     bool at_end = false;
     while (!at_end) {
-      void* const buffer = XML_GetBuffer(parser_.get(), chunk_bytes);
-      if (buffer == nullptr) {
-        throw std::bad_alloc();
+      if (kept == buffer.size()) {
+        parse({buffer.data(), kept}, false);
+        kept = 0;
       }
-      const std::size_t got = base::read_up_to(fd, static_cast<char*>(buffer), chunk_bytes, name_);
-      at_end = got < chunk_bytes;
-      fed_ += static_cast<long long>(got);
-      const XML_Status status =
-          XML_ParseBuffer(parser_.get(), static_cast<int>(got), at_end ? 1 : 0);
-      if (failure_) {
-        std::rethrow_exception(failure_);
-      }
-      if (status != XML_STATUS_OK) {
-        refuse(std::string(XML_ErrorString(XML_GetErrorCode(parser_.get()))) +
-               ".  Is this XML as era_dump writes it?");
-      }
-      if (fed_ - XML_GetCurrentByteIndex(parser_.get()) > longest_token) {
-        refuse("a tag or comment of more than a million bytes");
-      }
+      const std::size_t room = buffer.size() - kept;
+      const std::size_t got = base::read_up_to(fd, buffer.data() + kept, room, name_);
+      at_end = got < room;
+      const std::string_view rest = take_lines({buffer.data(), kept + got});
+      kept = rest.size();
+      std::copy(rest.begin(), rest.end(), buffer.begin());
     }
+    parse({buffer.data(), kept}, true);
   }
 
  private:
@@ -96,6 +97,83 @@ class reader {
   struct free_parser {
     void operator()(XML_Parser parser) const { XML_ParserFree(parser); }
   };
+
+  // Takes whole lines: those that every dump is full of by the scanner, the others by Expat.
+  // Returns what is left.
+  std::string_view take_lines(std::string_view text) {
+    for (std::size_t end = 0; end != std::string_view::npos;) {
+      if (can_scan()) {
+        text.remove_prefix(scan(text));
+      }
+      end = text.find('\n');
+      if (end != std::string_view::npos) {
+        parse(text.substr(0, end + 1), false);
+        text.remove_prefix(end + 1);
+      }
+    }
+    return text;
+  }
+
+  void parse(std::string_view text, bool at_end) {
+    const XML_Status status = XML_Parse(parser_.get(), text.data(), static_cast<int>(text.size()),
+                                        at_end ? XML_TRUE : XML_FALSE);
+    if (failure_) {
+      std::rethrow_exception(failure_);
+    }
+    fed_ += static_cast<long long>(text.size());
+    if (status != XML_STATUS_OK) {
+      refuse(std::string(XML_ErrorString(XML_GetErrorCode(parser_.get()))) +
+             ".  Is this XML as era_dump writes it?");
+    }
+    if (fed_ - XML_GetCurrentByteIndex(parser_.get()) > longest_token) {
+      refuse("a tag or comment of more than a million bytes");
+    }
+    note_where(text);
+  }
+
+  // Whether Expat is between two elements now, at the beginning of a line, with nothing pending. To
+  // leave out a whole element there makes no difference to it.
+  void note_where(std::string_view text) {
+    const long long behind_tag = fed_ - tag_end_;
+    between_elements_ =
+        behind_tag >= 0 && behind_tag <= static_cast<long long>(text.size()) &&
+        text.ends_with('\n') &&
+        text.find_first_not_of(" \t\n", text.size() - static_cast<std::size_t>(behind_tag)) ==
+            std::string_view::npos;
+    lines_fed_ += text.ends_with('\n') ? 1 : 0;
+    // Expat counts these as ends of lines, too.
+    plain_lines_ = plain_lines_ && text.find('\r') == std::string_view::npos;
+  }
+
+  bool can_scan() const {
+    return scanning_ && between_elements_ && plain_lines_ && !doctype_ &&
+           (inside_ == inside::writeset || inside_ == inside::era_array);
+  }
+
+  // What the scanner does not take, be it malformed or out of range, Expat and the functions below
+  // will deal with. Returns how many bytes were taken.
+  std::size_t scan(std::string_view text) {
+    const bool bits = inside_ == inside::writeset;
+    leaf_scanner scanner(bits ? leaf_scanner::kind::bits : leaf_scanner::kind::eras, text);
+    const std::uint64_t nr_blocks = bits ? nr_bits_ : nr_blocks_;
+    std::uint64_t line = 0;  // Expat's, of what comes next; asked for only if there is something
+    while (const auto leaf = scanner.next()) {
+      if (leaf->block >= nr_blocks || (!bits && leaf->value > current_era_)) {
+        break;
+      }
+      if (line == 0) {
+        line = next_line();
+      }
+      scanner.take();
+      add({leaf->block, 1, leaf->value, {line, leaf->column}});
+      ++line;
+      ++scanned_lines_;
+    }
+    return scanner.taken();
+  }
+
+  // Expat tells where a tag began; what followed it up to here are lines without tags.
+  std::uint64_t next_line() const { return scanned_lines_ + lines_fed_ + 1; }
 
   // Exceptions must not pass through Expat: they are kept and thrown again behind it.
   template <typename Action>
@@ -117,10 +195,12 @@ class reader {
       r->refuse_unread_entities();
       r->start(element, attributes(list));
     });
+    r->note_tag_end();
   }
   static void XMLCALL on_end(void* self, const char*) {
     auto* const r = static_cast<reader*>(self);
     r->guarded([&] { r->end(); });
+    r->note_tag_end();
   }
   static void XMLCALL on_entity(void* self, const char*, int, const char*, int, const char*,
                                 const char*, const char*, const char*) {
@@ -130,6 +210,11 @@ class reader {
   static void XMLCALL on_doctype(void* self, const char*, const char* system_id, const char*, int) {
     auto* const r = static_cast<reader*>(self);
     r->external_dtd_ = r->external_dtd_ || system_id != nullptr;
+    r->doctype_ = true;
+  }
+
+  void note_tag_end() {
+    tag_end_ = XML_GetCurrentByteIndex(parser_.get()) + XML_GetCurrentByteCount(parser_.get());
   }
 
   // An external document type is not read, and Expat drops references to what may be declared in it
@@ -155,7 +240,7 @@ class reader {
   }
 
   text_position here() const {
-    return {XML_GetCurrentLineNumber(parser_.get()),
+    return {XML_GetCurrentLineNumber(parser_.get()) + scanned_lines_,
             static_cast<std::uint32_t>(XML_GetCurrentColumnNumber(parser_.get()) + 1)};
   }
 
@@ -349,6 +434,11 @@ class reader {
   }
 
   void add(const xml_run& run) {
+    if (!runs_.empty() && runs_.back().value == run.value &&
+        std::uint64_t{runs_.back().first} + runs_.back().count == run.first) {
+      runs_.back().count += run.count;
+      return;
+    }
     runs_.push_back(run);
     if (runs_.size() == batch_runs) {
       hand_on();
@@ -371,12 +461,19 @@ class reader {
   std::string name_;
   xml_sink& sink_;
   const std::function<void(const std::string&)>& remark_;
+  bool scanning_;
   std::unique_ptr<XML_ParserStruct, free_parser> parser_;
   std::exception_ptr failure_;
-  long long fed_ = 0;
+  long long fed_ = 0;                // bytes given to Expat
+  std::uint64_t lines_fed_ = 0;      // in them
+  std::uint64_t scanned_lines_ = 0;  // that the scanner took instead
+  long long tag_end_ = -1;           // behind the last tag that Expat met
+  bool between_elements_ = false;
+  bool plain_lines_ = true;
   inside inside_ = inside::nothing;
   inside leaf_parent_ = inside::nothing;
   bool had_era_array_ = false;
+  bool doctype_ = false;
   bool external_dtd_ = false;
   std::uint32_t nr_blocks_ = 0;
   std::uint32_t current_era_ = 0;
@@ -393,8 +490,8 @@ void refuse_xml(const std::string& name, text_position at, const std::string& re
 }
 
 void read_xml(int fd, const std::string& name, xml_sink& sink,
-              const std::function<void(const std::string&)>& remark) {
-  reader(name, sink, remark).read(fd);
+              const std::function<void(const std::string&)>& remark, bool scanning) {
+  reader(name, sink, remark, scanning).read(fd);
 }
 
 }  // namespace era

@@ -1,7 +1,9 @@
 // Reads the XML of era metadata (doc/format.md 10.1) and hands its contents on in batches. Expat
 // decides what is XML; what the elements mean, and whether their numbers are in range, is decided
-// here. Everything that either peer accepts is accepted, `<marked>` included. Memory does not
-// depend on the length of the document. Not thread safe.
+// here. The lines that documents are full of, one `<bit>` or `<era>` just as dumps write them, are
+// taken out before Expat sees them, where Expat is between two elements: that changes nothing of
+// what it decides on the rest, and it is slow. Everything that either peer accepts is accepted,
+// `<marked>` included. Memory does not depend on the length of the document. Not thread safe.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +18,8 @@ struct text_position {
   std::uint32_t column = 0;  // from 1
 };
 
-// Bits or eras of neighbouring blocks, all with the same value: one element of the document.
+// Bits or eras of neighbouring blocks, all with the same value: one element of the document, or
+// several that follow one another. The position is that of the first.
 struct xml_run {
   std::uint32_t first = 0;
   std::uint32_t count = 1;
@@ -43,7 +46,9 @@ class xml_sink {
 
 // Reads from `fd`, a file called `name`, up to the end. `remark` is told what was ignored. Throws
 // base::data_error when the document is refused, base::io_error when it can't be read.
+//
+// `scanning` false leaves everything to Expat, which comes to the same.
 void read_xml(int fd, const std::string& name, xml_sink& sink,
-              const std::function<void(const std::string&)>& remark);
+              const std::function<void(const std::string&)>& remark, bool scanning = true);
 
 }  // namespace era
