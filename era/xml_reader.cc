@@ -172,7 +172,6 @@ class reader {
     return scanner.taken();
   }
 
-  // Expat tells where a tag began; what followed it up to here are lines without tags.
   std::uint64_t next_line() const { return scanned_lines_ + lines_fed_ + 1; }
 
   // Exceptions must not pass through Expat: they are kept and thrown again behind it.
