@@ -154,22 +154,20 @@ class reader {
   // will deal with. Returns how many bytes were taken.
   std::size_t scan(std::string_view text) {
     const bool bits = inside_ == inside::writeset;
-    leaf_scanner scanner(bits ? leaf_scanner::kind::bits : leaf_scanner::kind::eras, text);
-    const std::uint64_t nr_blocks = bits ? nr_bits_ : nr_blocks_;
-    std::uint64_t line = 0;  // Expat's, of what comes next; asked for only if there is something
-    while (const auto leaf = scanner.next()) {
-      if (leaf->block >= nr_blocks || (!bits && leaf->value > current_era_)) {
-        break;
+    leaf_scanner scanner = bits ? leaf_scanner(leaf_scanner::kind::bits, nr_bits_, 1)
+                                : leaf_scanner(leaf_scanner::kind::eras, nr_blocks_, current_era_);
+    std::size_t taken = 0;
+    while (true) {
+      const leaf_scanner::lines lines = scanner.scan(text.substr(taken));
+      if (lines.leaves.empty()) {
+        return taken;
       }
-      if (line == 0) {
-        line = next_line();
+      for (const leaf_scanner::leaf& leaf : lines.leaves) {
+        add({leaf.block, 1, leaf.value, {next_line(), leaf.column}});
+        ++scanned_lines_;
       }
-      scanner.take();
-      add({leaf->block, 1, leaf->value, {line, leaf->column}});
-      ++line;
-      ++scanned_lines_;
+      taken += lines.bytes;
     }
-    return scanner.taken();
   }
 
   std::uint64_t next_line() const { return scanned_lines_ + lines_fed_ + 1; }

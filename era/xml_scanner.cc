@@ -19,7 +19,7 @@ bool skip(const char*& at, const char (&literal)[n]) {
 }
 
 // One to ten digits that fit 32 bits.
-bool skip_number(const char*& at, std::uint32_t& value) {
+inline bool skip_number(const char*& at, std::uint32_t& value) {
   const char* const first = at;
   std::uint64_t sum = 0;
   for (unsigned digit;
@@ -49,20 +49,33 @@ bool skip_era(const char*& at, leaf_scanner::leaf& found) {
 
 }  // namespace
 
-std::optional<leaf_scanner::leaf> leaf_scanner::next() {
-  const char* at = at_;
-  while (at != end() && *at == ' ') {
+// Behind the line, or null if it is not of the form.
+const char* leaf_scanner::scan_line(const char* at, const char* end, leaf& found) const {
+  const char* const begin = at;
+  while (at != end && *at == ' ') {
     ++at;
   }
-  if (end() - at < longest_leaf) {
-    return std::nullopt;
+  if (end - at < longest_leaf) {
+    return nullptr;
   }
-  leaf found{0, 0, static_cast<std::uint32_t>(at - at_) + 1};
-  if (!(kind_ == kind::bits ? skip_bit(at, found) : skip_era(at, found))) {
-    return std::nullopt;
+  found.column = static_cast<std::uint32_t>(at - begin) + 1;
+  const bool taken = kind_ == kind::bits ? skip_bit(at, found) : skip_era(at, found);
+  return taken && found.block < end_block_ && found.value <= most_value_ ? at : nullptr;
+}
+
+leaf_scanner::lines leaf_scanner::scan(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  const char* at = text.data();
+  std::size_t count = 0;
+  while (count < leaves_.size()) {
+    const char* const next = scan_line(at, end, leaves_[count]);
+    if (next == nullptr) {
+      break;
+    }
+    at = next;
+    ++count;
   }
-  next_ = at;
-  return found;
+  return {std::span(leaves_).first(count), static_cast<std::size_t>(at - text.data())};
 }
 
 }  // namespace era

@@ -8,8 +8,9 @@
 // it is, is for Expat to say. Not thread safe.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <optional>
+#include <span>
 #include <string_view>
 
 namespace era {
@@ -24,26 +25,28 @@ class leaf_scanner {
     std::uint32_t column;  // of the tag, from 1
   };
 
-  // `text` begins at the beginning of a line and must stay.
-  leaf_scanner(kind of, std::string_view text)
-      : kind_(of), text_(text), at_(text.data()), next_(at_) {}
+  // One leaf a line; valid until the next scan.
+  struct lines {
+    std::span<const leaf> leaves;
+    std::size_t bytes;
+  };
 
-  // The line behind those taken; empty if it is not of this form, or not there in full.
-  std::optional<leaf> next();
+  // Lines with a block from `end_block` on or a value above `most_value` are not of the form.
+  leaf_scanner(kind of, std::uint64_t end_block, std::uint32_t most_value)
+      : kind_(of), end_block_(end_block), most_value_(most_value) {}
 
-  // Takes the line that next() found.
-  void take() { at_ = next_; }
-
-  // Bytes of the lines taken.
-  std::size_t taken() const { return static_cast<std::size_t>(at_ - text_.data()); }
+  // The lines that `text` begins with, which must be the beginning of a line: as many as there are
+  // of the form and in full, up to some hundreds. None at the end of the text, where the look-ahead
+  // would leave it.
+  lines scan(std::string_view text);
 
  private:
-  const char* end() const { return text_.data() + text_.size(); }
+  const char* scan_line(const char* at, const char* end, leaf& found) const;
 
   kind kind_;
-  std::string_view text_;
-  const char* at_;
-  const char* next_;
+  std::uint64_t end_block_;
+  std::uint32_t most_value_;
+  std::array<leaf, 512> leaves_;
 };
 
 }  // namespace era

@@ -27,16 +27,14 @@ struct scanned {
 const std::string behind(100, ' ');
 
 scanned scan(leaf_scanner::kind of, const std::string& lines) {
-  const std::string text = lines + behind;
-  leaf_scanner scanner(of, text);
-  scanned got;
-  while (const auto leaf = scanner.next()) {
-    got.leaves += std::to_string(leaf->block) + ":" + std::to_string(leaf->value) + "@" +
-                  std::to_string(leaf->column) + " ";
-    scanner.take();
+  leaf_scanner scanner(of, UINT64_MAX, UINT32_MAX);
+  const leaf_scanner::lines got = scanner.scan(lines + behind);
+  scanned all{"", got.bytes};
+  for (const leaf_scanner::leaf& leaf : got.leaves) {
+    all.leaves += std::to_string(leaf.block) + ":" + std::to_string(leaf.value) + "@" +
+                  std::to_string(leaf.column) + " ";
   }
-  got.bytes = scanner.taken();
-  return got;
+  return all;
 }
 
 TEST(xml_scanner, takes_the_lines_of_a_dump) {
@@ -67,9 +65,16 @@ TEST(xml_scanner, takes_nothing_else) {
 TEST(xml_scanner, takes_no_line_that_is_not_there_in_full) {
   const std::string line = "    <bit block=\"123\" value=\"false\"/>\n";
   for (std::size_t size = 0; size < line.size(); ++size) {
-    leaf_scanner scanner(leaf_scanner::kind::bits, std::string_view(line).substr(0, size));
-    EXPECT_FALSE(scanner.next()) << size;
+    leaf_scanner scanner(leaf_scanner::kind::bits, UINT64_MAX, 1);
+    EXPECT_EQ(scanner.scan(std::string_view(line).substr(0, size)).bytes, 0U) << size;
   }
+}
+
+TEST(xml_scanner, leaves_what_is_out_of_range_to_others) {
+  const std::string text = "<era block=\"8\" era=\"5\"/>\n<era block=\"9\" era=\"5\"/>\n" + behind;
+  EXPECT_EQ(leaf_scanner(leaf_scanner::kind::eras, 9, 5).scan(text).leaves.size(), 1U);
+  EXPECT_EQ(leaf_scanner(leaf_scanner::kind::eras, 10, 4).scan(text).leaves.size(), 0U);
+  EXPECT_EQ(leaf_scanner(leaf_scanner::kind::eras, 10, 5).scan(text).leaves.size(), 2U);
 }
 
 // ---- documents ----
