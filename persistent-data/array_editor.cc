@@ -5,7 +5,6 @@
 #include <string>
 
 #include "base/bytes.h"
-#include "base/error.h"
 
 namespace pd {
 namespace {
@@ -20,12 +19,6 @@ void drop_block_reference(transaction_manager& transaction, const std::byte* val
 
 // The leaves name array blocks, which name nothing.
 constexpr btree_values array_blocks{8, add_block_reference, drop_block_reference};
-
-[[noreturn]] void refuse(const transaction_manager& transaction, block_nr where,
-                         const std::string& what) {
-  throw base::data_error(transaction.name() + ": block " + std::to_string(where) + ": " + what +
-                         ".\nera_check lists all that is wrong.");
-}
 
 }  // namespace
 
@@ -48,14 +41,15 @@ void array_editor::require_below_end(std::uint64_t i) const {
 void array_editor::require_sound(cached_block& block, std::uint64_t key) {
   if (const auto wrong =
           check_array_block(block.data(), block.where, array_.value_size, array_.entries(key))) {
-    refuse(transaction_, block.where, wrong->what);
+    refuse_damage(transaction_.name(), block.where, wrong->what);
   }
 }
 
 block_ptr array_editor::read_block(std::uint64_t key) {
   const auto value = tree_.find(array_.root, key);
   if (!value) {
-    refuse(transaction_, array_.root, "the tree has no array block " + std::to_string(key));
+    refuse_damage(transaction_.name(), array_.root,
+                  "the tree has no array block " + std::to_string(key));
   }
   block_ptr block = transaction_.read(array_block, base::get_le64(value->data()));
   require_sound(*block, key);
@@ -66,7 +60,8 @@ block_ptr array_editor::shadow_block(std::uint64_t key) {
   block_ptr leaf;
   std::byte* const value = tree_.find_for_update(array_.root, key, leaf);
   if (value == nullptr) {
-    refuse(transaction_, array_.root, "the tree has no array block " + std::to_string(key));
+    refuse_damage(transaction_.name(), array_.root,
+                  "the tree has no array block " + std::to_string(key));
   }
   const auto [block, shared] = transaction_.make_shadow(array_block, base::get_le64(value));
   require_sound(*block, key);
@@ -111,8 +106,8 @@ void array_editor::remove_blocks_from(std::uint64_t key) {
   for (auto last = tree_.highest_key(array_.root); last && *last >= key;
        last = tree_.highest_key(array_.root)) {
     if (!tree_.remove(array_.root, *last)) {
-      refuse(transaction_, array_.root,
-             "a search does not find array block " + std::to_string(*last));
+      refuse_damage(transaction_.name(), array_.root,
+                    "a search does not find array block " + std::to_string(*last));
     }
   }
 }

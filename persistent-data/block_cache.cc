@@ -2,7 +2,6 @@
 
 #include <vector>
 
-#include "base/error.h"
 #include "persistent-data/block_reader.h"
 
 namespace pd {
@@ -15,9 +14,9 @@ block_ptr block_cache::get(const block_type& type, block_nr where) {
       return block;
     }
     if (block->changed) {
-      throw base::data_error(device_.name() + ": block " + std::to_string(where) + ": named as " +
-                             type.name + ", but it is in use as " + block->type.name +
-                             ".\nera_check lists all that is wrong.");
+      refuse_damage(
+          device_.name(), where,
+          std::string("named as ") + type.name + ", but it is in use as " + block->type.name);
     }
     forget(where);
   }
@@ -26,8 +25,7 @@ block_ptr block_cache::get(const block_type& type, block_nr where) {
   std::vector<std::optional<damage>> faults;
   reader.read(type, {&where, 1}, block->bytes, faults);
   if (faults[0]) {
-    throw base::data_error(device_.name() + ": block " + std::to_string(where) + ": " +
-                           faults[0]->what + ".\nera_check lists all that is wrong.");
+    refuse_damage(device_.name(), where, faults[0]->what);
   }
   insert(block);
   return block;

@@ -5,13 +5,9 @@
 #include <utility>
 
 #include "base/bytes.h"
-#include "base/error.h"
 
 namespace pd {
 namespace {
-
-// Trees of a full metadata device are 4 deep; a deeper way has come round in a circle.
-constexpr unsigned max_depth = 24;
 
 // A sibling takes entries of a full node only if it has this much room.
 constexpr std::uint32_t room_worth_using = 8;
@@ -23,8 +19,7 @@ std::uint32_t least_entries(const node_view& node) {
 
 [[noreturn]] void refuse(const transaction_manager& transaction, block_nr where,
                          const std::string& what) {
-  throw base::data_error(transaction.name() + ": block " + std::to_string(where) +
-                         ": btree node: " + what + ".\nera_check lists all that is wrong.");
+  refuse_damage(transaction.name(), where, "btree node: " + what);
 }
 
 void put_child(const block_ptr& parent, std::uint32_t i, block_nr child) {
@@ -100,10 +95,11 @@ void btree_editor::require_sound(cached_block& block) {
   const auto wrong = check_node(block.data(), block.where, values_.size);
   const node_view node(block.data());
   if (wrong && wrong->kind != damage_kind::node_odd_maximum) {
-    refuse(transaction_, block.where, wrong->what);
+    refuse_damage(transaction_.name(), block.where, wrong->what);
   }
   if (wrong) {
-    refuse(transaction_, block.where, wrong->what + ", and such a node cannot be changed");
+    refuse_damage(transaction_.name(), block.where,
+                  wrong->what + ", and such a node cannot be changed");
   }
   if (!node.is_leaf() && node.nr_entries() == 0) {
     refuse(transaction_, block.where, "an internal node without entries");
@@ -166,7 +162,7 @@ block_nr btree_editor::make_empty() {
 
 std::optional<std::vector<std::byte>> btree_editor::find(block_nr root, std::uint64_t key) {
   block_nr where = root;
-  for (unsigned depth = 0; depth < max_depth; ++depth) {
+  for (unsigned depth = 0; depth < max_tree_depth; ++depth) {
     const block_ptr node = read_node(where);
     const node_view view(node->data());
     const auto at = last_not_above(view, key);
@@ -183,7 +179,7 @@ std::optional<std::vector<std::byte>> btree_editor::find(block_nr root, std::uin
 
 std::optional<std::uint64_t> btree_editor::outermost_key(block_nr root, bool last) {
   block_nr where = root;
-  for (unsigned depth = 0; depth < max_depth; ++depth) {
+  for (unsigned depth = 0; depth < max_tree_depth; ++depth) {
     const block_ptr node = read_node(where);
     const node_view view(node->data());
     if (view.nr_entries() == 0) {
@@ -209,7 +205,7 @@ std::optional<std::uint64_t> btree_editor::highest_key(block_nr root) {
 std::byte* btree_editor::find_for_update(block_nr& root, std::uint64_t key, block_ptr& leaf) {
   block_ptr node = shadow_node(root);
   root = node->where;
-  for (unsigned depth = 0; depth < max_depth; ++depth) {
+  for (unsigned depth = 0; depth < max_tree_depth; ++depth) {
     const node_view view(node->data());
     const auto at = last_not_above(view, key);
     if (!at || (view.is_leaf() && view.key(*at) != key)) {
@@ -232,7 +228,7 @@ void btree_editor::insert(block_nr& root, std::uint64_t key, const std::byte* va
   if (!has_room_for(node_view(node->data()), key)) {
     split_root(node);
   }
-  for (unsigned depth = 0; depth < max_depth; ++depth) {
+  for (unsigned depth = 0; depth < max_tree_depth; ++depth) {
     const node_view view(node->data());
     const auto at = last_not_above(view, key);
     if (view.is_leaf()) {
@@ -344,7 +340,7 @@ void btree_editor::split_in_three(const block_ptr& parent, std::uint32_t i, cons
 bool btree_editor::remove(block_nr& root, std::uint64_t key) {
   block_ptr node = shadow_node(root);
   root = node->where;
-  for (unsigned depth = 0; depth < max_depth; ++depth) {
+  for (unsigned depth = 0; depth < max_tree_depth; ++depth) {
     const node_view view(node->data());
     if (!view.is_leaf()) {
       if (!last_not_above(view, key)) {
@@ -404,7 +400,7 @@ void btree_editor::destroy(block_nr root) {
 
 void btree_editor::destroy_from(block_nr where, unsigned depth) {
   const block_ptr node = read_node(where);
-  if (depth == max_depth) {
+  if (depth == max_tree_depth) {
     refuse(transaction_, where, "the tree is deeper than a tree can be");
   }
   if (!transaction_.drop_reference(where)) {

@@ -13,6 +13,10 @@ namespace pd {
 
 inline constexpr std::size_t node_header_size = 32;
 
+// Nodes on the way from the root to a leaf. Trees of a full metadata device are 4 deep, and 22 if
+// every node has just two children; a deeper way has come round in a circle.
+inline constexpr unsigned max_tree_depth = 24;
+
 inline constexpr std::uint32_t node_capacity(std::uint32_t value_size) {
   return 3 * (static_cast<std::uint32_t>(block_size - node_header_size) / (8 + value_size) / 3);
 }

@@ -6,9 +6,6 @@
 namespace pd {
 namespace {
 
-// Trees of a full metadata device are 4 deep, and 22 if every node has just two children.
-constexpr unsigned max_depth = 24;
-
 constexpr std::size_t sibling_batch = 256;
 
 // A pointer to a node, and the keys that its parent allows there.
@@ -106,9 +103,9 @@ class walker {
                std::to_string(to.first_key) + " to " + std::to_string(to.end_key - 1));
       return false;
     }
-    if (depth == max_depth && !node.is_leaf()) {
+    if (depth == max_tree_depth && !node.is_leaf()) {
       lose(to, damage_kind::tree_too_deep,
-           "btree node: the tree goes on below level " + std::to_string(max_depth));
+           "btree node: the tree goes on below level " + std::to_string(max_tree_depth));
       return false;
     }
     if (node.is_leaf()) {

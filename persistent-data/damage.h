@@ -65,6 +65,10 @@ inline bool hides_references(damage_kind kind) {
   return kind <= damage_kind::tree_too_deep || kind == damage_kind::array_block_missing;
 }
 
+// For changes to metadata, which can't go on past damage: throws base::data_error, which names
+// file, block and what is wrong.
+[[noreturn]] void refuse_damage(const std::string& file, block_nr block, const std::string& what);
+
 class damage_sink {
  public:
   virtual ~damage_sink() = default;

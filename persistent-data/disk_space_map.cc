@@ -16,9 +16,9 @@ namespace {
 constexpr std::uint32_t large = 3;  // "see the count tree"
 constexpr std::uint64_t low_bits = 0x5555555555555555;
 
-[[noreturn]] void refuse(const std::string& name, block_nr block, const std::string& what) {
-  throw base::data_error(name + ": block " + std::to_string(block) + ": " + what +
-                         ".\nera_check lists all that is wrong.");
+// The lower bit of each pair of bits that stands for a free block, both being 0.
+std::uint64_t free_entries(std::uint64_t word) {
+  return ~(word | word >> 1) & low_bits;
 }
 
 // Reads the count tree into a table.
@@ -34,7 +34,7 @@ class large_count_collector final : public tree_visitor {
   }
   void damaged(const damage& found) override {
     if (hides_references(found.kind)) {
-      refuse(name_, found.block, found.what);
+      refuse_damage(name_, found.block, found.what);
     }
   }
 
@@ -67,9 +67,9 @@ disk_space_map disk_space_map::format(const block_device& device) {
 
 disk_space_map disk_space_map::open(block_device& device, const space_map_root& root) {
   if (root.nr_blocks == 0 || root.nr_blocks > usable_blocks(device)) {
-    refuse(device.name(), 0,
-           "the space map covers " + std::to_string(root.nr_blocks) + " blocks, the device has " +
-               std::to_string(usable_blocks(device)));
+    refuse_damage(device.name(), 0,
+                  "the space map covers " + std::to_string(root.nr_blocks) +
+                      " blocks, the device has " + std::to_string(usable_blocks(device)));
   }
   disk_space_map map(device.name(), root);
   map.read(device);
@@ -82,7 +82,7 @@ void disk_space_map::read(block_device& device) {
   std::vector<std::optional<damage>> faults;
   reader.read(index_block, {&root_.bitmap_root, 1}, index, faults);
   if (faults[0]) {
-    refuse(name_, faults[0]->block, faults[0]->what);
+    refuse_damage(name_, faults[0]->block, faults[0]->what);
   }
   for (std::size_t i = 0; i < places_.size(); ++i) {
     places_[i] = decode_index_entry(index.block(0), i).bitmap;
@@ -90,7 +90,7 @@ void disk_space_map::read(block_device& device) {
   reader.read(bitmap_block, places_, bitmaps_, faults);
   for (const std::optional<damage>& fault : faults) {
     if (fault) {
-      refuse(name_, fault->block, fault->what);
+      refuse_damage(name_, fault->block, fault->what);
     }
   }
   read_large_counts(device);
@@ -109,15 +109,15 @@ void disk_space_map::read_large_counts(block_device& device) {
   }
   for (const auto& [block, count] : large_) {
     if (block >= root_.nr_blocks || small_count(bitmaps_, block) != large || count < large) {
-      refuse(name_, block, "the bitmaps and the tree of large reference counts disagree");
+      refuse_damage(name_, block, "the bitmaps and the tree of large reference counts disagree");
     }
   }
 }
 
 void disk_space_map::require_covered(block_nr block) const {
   if (block >= root_.nr_blocks) {
-    refuse(name_, block,
-           "named, but the space map ends at block " + std::to_string(root_.nr_blocks));
+    refuse_damage(name_, block,
+                  "named, but the space map ends at block " + std::to_string(root_.nr_blocks));
   }
 }
 
@@ -134,7 +134,7 @@ std::uint32_t disk_space_map::count(block_nr block) const {
   }
   const auto found = large_.find(block);
   if (found == large_.end()) {
-    refuse(name_, block, "the tree of large reference counts does not have its count");
+    refuse_damage(name_, block, "the tree of large reference counts does not have its count");
   }
   return found->second;
 }
@@ -170,8 +170,7 @@ block_nr disk_space_map::find_free(block_nr from, block_nr end) const {
     const std::uint32_t entry = block % counts_per_bitmap;
     const std::uint64_t used = bitmap_word(bitmaps_.block(i), entry / counts_per_word) |
                                bitmap_word(committed_.block(i), entry / counts_per_word);
-    const std::uint64_t free = ~(used | used >> 1) & low_bits;
-    const std::uint64_t not_before = free >> (2 * (entry % counts_per_word));
+    const std::uint64_t not_before = free_entries(used) >> (2 * (entry % counts_per_word));
     if (not_before != 0) {
       return std::min(end, block + static_cast<unsigned>(std::countr_zero(not_before)) / 2);
     }
@@ -200,10 +199,10 @@ block_nr disk_space_map::allocate() {
 void disk_space_map::increment(block_nr block) {
   const std::uint32_t old = count(block);
   if (old == 0) {
-    refuse(name_, block, "in use, but the space map has it as free");
+    refuse_damage(name_, block, "in use, but the space map has it as free");
   }
   if (old == std::numeric_limits<std::uint32_t>::max()) {
-    refuse(name_, block, "its reference count cannot grow any more");
+    refuse_damage(name_, block, "its reference count cannot grow any more");
   }
   set_count(block, old + 1);
 }
@@ -211,7 +210,7 @@ void disk_space_map::increment(block_nr block) {
 bool disk_space_map::decrement(block_nr block) {
   const std::uint32_t old = count(block);
   if (old == 0) {
-    refuse(name_, block, "in use, but the space map has it as free");
+    refuse_damage(name_, block, "in use, but the space map has it as free");
   }
   set_count(block, old - 1);
   return old == 1;
@@ -266,8 +265,7 @@ void disk_space_map::move_changed_blocks() {
 index_entry disk_space_map::entry_for(std::size_t i) const {
   index_entry entry{places_[i], 0, counts_per_bitmap};
   for (std::uint32_t w = 0; w < counts_per_bitmap / counts_per_word; ++w) {
-    const std::uint64_t used = bitmap_word(bitmaps_.block(i), w);
-    const std::uint64_t free = ~(used | used >> 1) & low_bits;
+    const std::uint64_t free = free_entries(bitmap_word(bitmaps_.block(i), w));
     if (free != 0 && entry.nr_free == 0) {
       entry.none_free_before =
           w * counts_per_word + static_cast<std::uint32_t>(std::countr_zero(free)) / 2;
