@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/file_handle.h"
-#include "base/output.h"
+#include "base/text.h"
 #include "benchmarks/image.h"
 #include "benchmarks/xml_lines.h"
 #include "era/era_reader.h"
@@ -21,6 +21,9 @@
 namespace {
 
 constexpr std::uint32_t nr_blocks = 4 * era::era_reader::window;
+
+// Lines that are formatted at once.
+constexpr std::uint32_t piece = nr_blocks / 64;
 
 bench::contents some_contents() {
   bench::contents what;
@@ -110,14 +113,11 @@ void fold_last_written(benchmark::State& state) {
 BENCHMARK(fold_last_written);
 
 void fold_written_since(benchmark::State& state) {
-  constexpr std::uint64_t window = era::era_reader::window;
   loaded_image image(95);
-  std::vector<std::uint64_t> words(window / pd::bits_per_word);
+  std::vector<std::uint64_t> words(nr_blocks / pd::bits_per_word);
   for (auto _ : state) {
-    for (std::uint64_t first = 0; first < nr_blocks; first += window) {
-      image.eras().written_since(first, window, words);
-      benchmark::DoNotOptimize(words.data());
-    }
+    image.eras().written_since(words);
+    benchmark::DoNotOptimize(words.data());
   }
   count_items(state, nr_blocks);
 }
@@ -158,10 +158,13 @@ void format_bits(benchmark::State& state) {
   bench::bit_stream stream(some_contents(), 0);
   std::vector<std::uint64_t> words(nr_blocks / pd::bits_per_word);
   stream.next(words);
-  base::output out("/dev/null");
+  base::text out;
   era::xml_writer xml(out, state.range(0) != 0);
   for (auto _ : state) {
-    xml.bits(0, nr_blocks, words);
+    for (std::uint32_t first = 0; first < nr_blocks; first += piece) {
+      out.clear();
+      xml.bits(first, piece, std::span(words).subspan(first / 64));
+    }
   }
   count_items(state, nr_blocks);
 }
@@ -171,10 +174,13 @@ void format_eras(benchmark::State& state) {
   bench::era_stream stream(some_contents());
   std::vector<std::uint32_t> eras(nr_blocks);
   stream.next(eras);
-  base::output out("/dev/null");
+  base::text out;
   era::xml_writer xml(out, false);
   for (auto _ : state) {
-    xml.eras(0, eras);
+    for (std::uint32_t first = 0; first < nr_blocks; first += piece) {
+      out.clear();
+      xml.eras(first, std::span(eras).subspan(first, piece));
+    }
   }
   count_items(state, nr_blocks);
 }

@@ -54,7 +54,8 @@ class space_map_sink final : public pd::damage_sink {
   problem_sink& sink_;
 };
 
-// Reads the arrays of one state of the metadata, live or snapshot, as their indexes come in.
+// Reads the arrays of one state of the metadata, live or snapshot: first all their indexes, then
+// their blocks as they lie on the disk.
 class array_checker final : public pd::index_visitor, private pd::array_block_visitor {
  public:
   array_checker(pd::walk_context& context, const metadata& read, problem_sink& sink,
@@ -63,23 +64,22 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
         metadata_(read),
         sink_(sink),
         progress_(progress),
-        blocks_in_use_(blocks_in_use),
-        reader_(context.reader) {}
+        blocks_in_use_(blocks_in_use) {}
 
-  void check_writesets() {
-    std::vector<pd::array_root> roots;
+  void check_writesets_and_era_array() {
     for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
-      roots.push_back(pd::bitset_root(metadata_.writesets[i].root, metadata_.writesets[i].nr_bits));
-      if (roots.size() == batch || i + 1 == metadata_.writesets.size()) {
-        read_arrays(roots, i + 1 - roots.size());
-        roots.clear();
-      }
+      roots_.push_back(
+          pd::bitset_root(metadata_.writesets[i].root, metadata_.writesets[i].nr_bits));
     }
-  }
-
-  void check_era_array() {
-    in_era_array_ = true;
-    read_arrays({metadata_.era_array()}, 0);
+    roots_.push_back(metadata_.era_array());
+    for (std::size_t first = 0; first < roots_.size(); first += batch) {
+      first_array_ = first;
+      pd::read_indexes(context_,
+                       std::span(roots_).subspan(first, std::min(batch, roots_.size() - first)),
+                       *this);
+    }
+    blocks_done_ = context_.reader.blocks_read();
+    pd::read_in_disk_order(context_.reader, std::move(requests_), *this);
   }
 
   // Some index could not be read in full, so what it refers to is unknown.
@@ -88,53 +88,50 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
  private:
   static constexpr std::size_t batch = 1024;
 
-  void read_arrays(const std::vector<pd::array_root>& roots, std::size_t first) {
-    roots_ = roots;
-    first_array_ = first;
-    pd::read_indexes(context_, roots, *this);
-    read_requested();
-  }
+  // Behind all writesets.
+  bool is_era_array(std::size_t array) const { return array == metadata_.writesets.size(); }
 
   place place_of(std::size_t array) const {
-    return in_era_array_ ? place{structure::era_array, metadata_.snapshot, 0, false}
-                         : metadata_.place_of(array);
+    return is_era_array(array) ? place{structure::era_array, metadata_.snapshot, 0, false}
+                               : metadata_.place_of(array);
   }
 
   void report(std::size_t array, const pd::damage& found) {
-    const std::uint64_t nr_bits = in_era_array_ ? 0 : metadata_.writesets[array].nr_bits;
+    const std::uint64_t nr_bits = is_era_array(array) ? 0 : metadata_.writesets[array].nr_bits;
     damage_in(place_of(array), sink_, nr_bits).damaged(found);
   }
 
-  void begin_array(std::size_t i) override { present_ = i; }
+  void begin_array(std::size_t i) override {
+    present_ = static_cast<std::uint32_t>(first_array_ + i);
+  }
 
   void array_block_at(pd::array_block_ref ref) override {
     const pd::array_root& array = roots_[present_];
-    requests_.push_back({ref, array.entries(ref.key), array.value_size, first_array_ + present_});
-    if (requests_.size() == pd::read_batch) {
-      read_requested();
-    }
+    requests_.push_back({ref, array.entries(ref.key), array.value_size, present_});
   }
 
   void damaged(const pd::damage& found) override {
     lost_nodes_ = lost_nodes_ || pd::hides_references(found.kind);
-    report(first_array_ + present_, found);
-  }
-
-  void read_requested() {
-    reader_.read(requests_, *this);
-    requests_.clear();
-    progress_.at(context_.reader.blocks_read(), blocks_in_use_);
+    report(present_, found);
   }
 
   void damaged(const pd::array_block_request& request, const pd::damage& found) override {
+    tell_progress();
     report(request.tag, found);
   }
 
   void values(const pd::array_block_request& request, const std::byte* data) override {
-    if (in_era_array_) {
+    tell_progress();
+    if (is_era_array(request.tag)) {
       check_eras(request, data);
     } else {
       check_last_word(request, data);
+    }
+  }
+
+  void tell_progress() {
+    if (++blocks_done_ % pd::read_batch == 0) {
+      progress_.at(blocks_done_, blocks_in_use_);
     }
   }
 
@@ -169,7 +166,7 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
     if (above > 1) {
       what += "; so have " + std::to_string(above - 1) + " more in this array block";
     }
-    sink_.found({code, place_of(0), request.ref.block, what});
+    sink_.found({code, place_of(request.tag), request.ref.block, what});
   }
 
   // The largest era that the array can hold in metadata that a kernel wrote (doc/format.md 5):
@@ -193,7 +190,7 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
   void check_last_word(const pd::array_block_request& request, const std::byte* data) {
     const writeset& set = metadata_.writesets[request.tag];
     const std::uint32_t used = set.nr_bits % pd::bits_per_word;
-    const bool last = request.ref.key + 1 == roots_[request.tag - first_array_].nr_array_blocks();
+    const bool last = request.ref.key + 1 == roots_[request.tag].nr_array_blocks();
     if (!last || used == 0) {
       return;
     }
@@ -208,12 +205,11 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
   problem_sink& sink_;
   base::progress& progress_;
   std::uint64_t blocks_in_use_;
-  pd::array_block_reader reader_;
-  std::vector<pd::array_root> roots_;
+  std::vector<pd::array_root> roots_;  // of the writesets, and of the era array behind them
   std::vector<pd::array_block_request> requests_;
-  std::size_t first_array_ = 0;  // the writeset whose root is roots_[0]
-  std::size_t present_ = 0;
-  bool in_era_array_ = false;
+  std::size_t first_array_ = 0;  // of the batch whose indexes are being read
+  std::uint32_t present_ = 0;
+  std::uint64_t blocks_done_ = 0;
   bool lost_nodes_ = false;
 };
 
@@ -301,8 +297,7 @@ class checker {
     check_lengths_of_writesets(read);
     check_gaps(read);
     array_checker arrays(context, read, sink_, progress_, summary_.live.space_map.nr_allocated);
-    arrays.check_writesets();
-    arrays.check_era_array();
+    arrays.check_writesets_and_era_array();
     lost_references_ = lost_references_ || read.lost_writesets || arrays.lost_nodes();
   }
 

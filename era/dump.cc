@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
+#include <utility>
+#include <vector>
 
+#include "base/conveyor.h"
 #include "base/output.h"
+#include "base/print_in_order.h"
 #include "base/progress.h"
 #include "era/era_reader.h"
 #include "era/xml_writer.h"
@@ -35,138 +40,236 @@ class repair_sink final : public problem_sink {
   bool silent_ = false;
 };
 
-class dumper {
- public:
-  dumper(const metadata& read, era_reader& reader, bool logical, base::progress& progress)
-      : metadata_(read), reader_(reader), logical_(logical), progress_(progress) {}
+// The lines of one element: the bits of a writeset, or the eras.
+struct section {
+  enum class kind { writeset, era_array };
+  kind what = kind::era_array;
+  std::uint64_t nr_lines = 0;
 
-  // Reads everything once; from then on it is known what is lost.
-  void verify() {
-    null_sink nowhere;
-    dump_to(nowhere);
-    lost_ = reader_.lost_in_writesets();
+  // Of a writeset.
+  std::uint32_t era = 0;
+  std::vector<std::size_t> sources;  // writesets of the metadata, whose union it is
+  bool with_lost = false;            // and of what was lost
+};
+
+// Some of these lines, read.
+struct window {
+  const section* of = nullptr;
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+  std::vector<std::uint64_t> words;
+  std::vector<std::uint32_t> eras;
+  std::vector<std::uint64_t> one_source;  // scratch
+};
+
+// Reads a dump's contents window by window. For one thread.
+class window_reader {
+ public:
+  window_reader(const metadata& read, era_reader& reader, bool logical, base::progress& progress)
+      : metadata_(read), reader_(reader), logical_(logical), progress_(progress) {
+    if (!logical) {
+      plan_writesets();
+    }
+    section eras;
+    eras.nr_lines = read.state.nr_blocks;
+    sections_.push_back(eras);
+    for (const section& one : sections_) {
+      lines_in_all_ += one.nr_lines;
+    }
   }
 
-  void dump_to(metadata_sink& to) {
-    done_ = 0;
-    to.begin_superblock(metadata_.state.data_block_size, metadata_.state.nr_blocks,
-                        metadata_.state.current_era);
-    if (!logical_) {
-      writesets(to);
+  // False behind the last. Every section has one window at least.
+  bool read_next(window& into) {
+    if (present_ == sections_.size()) {
+      return false;
     }
-    to.begin_era_array();
-    era_array(to);
-    to.end_era_array();
-    to.end_superblock();
+    const section& from = sections_[present_];
+    into.of = &from;
+    into.first = next_line_;
+    into.count = std::min(era_reader::window, from.nr_lines - next_line_);
+    if (from.what == section::kind::writeset) {
+      read_bits(into);
+    } else {
+      read_eras(into);
+    }
+    next_line_ += into.count;
+    lines_done_ += into.count;
+    if (next_line_ == from.nr_lines) {
+      ++present_;
+      next_line_ = 0;
+    }
+    progress_.at(lines_done_, lines_in_all_);
+    return true;
   }
 
  private:
-  static constexpr std::uint64_t window = era_reader::window;
-
-  void writesets(metadata_sink& to) {
+  // The writesets in the order of their eras. What was lost goes into that of the current era,
+  // which is made up where there is none.
+  void plan_writesets() {
     const std::uint32_t current_era = metadata_.state.current_era;
     constexpr std::size_t none = SIZE_MAX;
     const std::size_t twin =
         metadata_.has_current ? metadata_.find_archived(current_era).value_or(none) : none;
-    bool lost_are_told = lost_.empty();
+    bool lost_are_told = reader_.lost_in_writesets().empty();
     for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
       const std::uint32_t era = metadata_.writesets[i].era;
       if (twin == i) {
         continue;  // one with the open writeset of the same era, which comes last
       }
       if (!lost_are_told && era > current_era) {
-        one_writeset(to, current_era, {}, true);
+        plan_writeset(current_era, {}, true);
         lost_are_told = true;
       }
       const bool takes_lost = !lost_are_told && era == current_era;
       lost_are_told = lost_are_told || takes_lost;
       if (twin != none && era == current_era) {
-        one_writeset(to, era, {twin, i}, takes_lost);
+        plan_writeset(era, {twin, i}, takes_lost);
       } else {
-        one_writeset(to, era, {i}, takes_lost);
+        plan_writeset(era, {i}, takes_lost);
       }
     }
     if (!lost_are_told) {
-      one_writeset(to, current_era, {}, true);
+      plan_writeset(current_era, {}, true);
     }
   }
 
-  // The union of these writesets of the metadata, and of what was lost if that is to go in here.
-  void one_writeset(metadata_sink& to, std::uint32_t era,
-                    std::initializer_list<std::size_t> sources, bool with_lost) {
+  void plan_writeset(std::uint32_t era, std::vector<std::size_t> sources, bool with_lost) {
     std::uint32_t nr_bits = with_lost ? metadata_.state.nr_blocks : 0;
     for (const std::size_t i : sources) {
       nr_bits = std::max(nr_bits, metadata_.writesets[i].nr_bits);
     }
-    to.begin_writeset(era, nr_bits);
-    for (std::uint64_t first = 0; first < nr_bits; first += window) {
-      const std::uint64_t count = std::min<std::uint64_t>(window, nr_bits - first);
-      words_.assign(base::ceil_div(count, 64), 0);
-      for (const std::size_t i : sources) {
-        add_bits(i, first, count);
-      }
-      if (with_lost) {
-        add_lost(first, count);
-      }
-      to.bits(first, count, words_);
-      tell_progress(count);
-    }
-    to.end_writeset();
+    sections_.push_back({section::kind::writeset, nr_bits, era, std::move(sources), with_lost});
   }
 
-  void add_bits(std::size_t i, std::uint64_t first, std::uint64_t count) {
+  void read_bits(window& into) {
+    into.words.assign(base::ceil_div(into.count, 64), 0);
+    for (const std::size_t i : into.of->sources) {
+      add_source(into, i);
+    }
+    if (into.of->with_lost) {
+      add_lost(into);
+    }
+  }
+
+  void add_source(window& into, std::size_t i) {
     const std::uint64_t nr_bits = metadata_.writesets[i].nr_bits;
-    if (first >= nr_bits) {
+    if (into.first >= nr_bits) {
       return;
     }
-    count = std::min(count, nr_bits - first);
-    own_words_.resize(base::ceil_div(count, 64));
-    reader_.writeset_bits(i, first, count, own_words_);
-    for (std::size_t word = 0; word < own_words_.size(); ++word) {
-      words_[word] |= own_words_[word];
+    const std::uint64_t count = std::min(into.count, nr_bits - into.first);
+    into.one_source.resize(base::ceil_div(count, 64));
+    reader_.writeset_bits(i, into.first, count, into.one_source);
+    for (std::size_t word = 0; word < into.one_source.size(); ++word) {
+      into.words[word] |= into.one_source[word];
     }
   }
 
-  void add_lost(std::uint64_t first, std::uint64_t count) {
+  void add_lost(window& into) {
     const std::uint64_t nr_blocks = metadata_.state.nr_blocks;
-    for (const block_range& range : lost_) {
-      const std::uint64_t end = std::min({range.end, first + count, nr_blocks});
-      for (std::uint64_t bit = std::max(range.first, first); bit < end; ++bit) {
-        words_[(bit - first) / 64] |= std::uint64_t{1} << (bit - first) % 64;
+    for (const block_range& range : reader_.lost_in_writesets()) {
+      const std::uint64_t end = std::min({range.end, into.first + into.count, nr_blocks});
+      for (std::uint64_t bit = std::max(range.first, into.first); bit < end; ++bit) {
+        into.words[(bit - into.first) / 64] |= std::uint64_t{1} << (bit - into.first) % 64;
       }
     }
   }
 
-  void era_array(metadata_sink& to) {
-    const std::uint64_t nr_blocks = metadata_.state.nr_blocks;
-    for (std::uint64_t first = 0; first < nr_blocks; first += window) {
-      eras_.resize(std::min(window, nr_blocks - first));
-      if (logical_) {
-        reader_.last_written(first, eras_);
-      } else {
-        reader_.array_values(first, eras_);
-      }
-      to.eras(first, eras_);
-      tell_progress(eras_.size());
+  void read_eras(window& into) {
+    into.eras.resize(into.count);
+    if (logical_) {
+      reader_.last_written(into.first, into.eras);
+    } else {
+      reader_.array_values(into.first, into.eras);
     }
-  }
-
-  void tell_progress(std::uint64_t blocks) {
-    done_ += blocks;
-    const std::uint64_t parts = logical_ ? 1 : 1 + metadata_.writesets.size();
-    progress_.at(done_, parts * metadata_.state.nr_blocks);
   }
 
   const metadata& metadata_;
   era_reader& reader_;
   bool logical_;
   base::progress& progress_;
-  std::uint64_t done_ = 0;
-  std::vector<block_range> lost_;
-  std::vector<std::uint64_t> words_;      // of the window that goes out
-  std::vector<std::uint64_t> own_words_;  // of one writeset in it
-  std::vector<std::uint32_t> eras_;
+  std::vector<section> sections_;
+  std::size_t present_ = 0;  // the section that is being read
+  std::uint64_t next_line_ = 0;
+  std::uint64_t lines_done_ = 0;
+  std::uint64_t lines_in_all_ = 0;
 };
+
+// `count` lines of a window from its line `skip` on, and the tags around them where an element
+// begins or ends.
+void write_lines(const window& from, std::uint64_t skip, std::uint64_t count, xml_writer& xml) {
+  const section& of = *from.of;
+  const bool is_writeset = of.what == section::kind::writeset;
+  const std::uint64_t first = from.first + skip;
+  if (first == 0) {
+    if (is_writeset) {
+      xml.begin_writeset(of.era, static_cast<std::uint32_t>(of.nr_lines));
+    } else {
+      xml.begin_era_array();
+    }
+  }
+  if (is_writeset) {
+    xml.bits(static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(count),
+             std::span(from.words).subspan(skip / 64));
+  } else {
+    xml.eras(static_cast<std::uint32_t>(first), std::span(from.eras).subspan(skip, count));
+  }
+  if (first + count == of.nr_lines) {
+    if (is_writeset) {
+      xml.end_writeset();
+    } else {
+      xml.end_era_array();
+    }
+  }
+}
+
+// Cuts windows into pieces that several threads can write.
+class piece_cutter {
+ public:
+  piece_cutter(base::conveyor<window>& windows, bool compact)
+      : windows_(windows), compact_(compact) {}
+
+  base::text_maker next() {
+    if (!present_) {
+      present_ = windows_.next();
+      done_ = 0;
+    }
+    if (!present_) {
+      return nullptr;
+    }
+    const std::shared_ptr<window> from = present_;
+    const std::uint64_t skip = done_;
+    const std::uint64_t count = std::min(lines_in_a_piece, from->count - done_);
+    done_ += count;
+    if (done_ == from->count) {
+      present_.reset();
+    }
+    return [from, skip, count, compact = compact_](base::text& text) {
+      xml_writer xml(text, compact);
+      write_lines(*from, skip, count, xml);
+    };
+  }
+
+ private:
+  static constexpr std::uint64_t lines_in_a_piece = 16384;
+
+  base::conveyor<window>& windows_;
+  bool compact_;
+  std::shared_ptr<window> present_;
+  std::uint64_t done_ = 0;  // lines of it
+};
+
+void write_xml(const metadata& read, window_reader& contents, bool compact, base::output& out) {
+  base::text text;
+  xml_writer xml(text, compact);
+  xml.begin_superblock(read.state.data_block_size, read.state.nr_blocks, read.state.current_era);
+  out << text.view();
+  base::conveyor<window> windows(3, [&](window& into) { return contents.read_next(into); });
+  piece_cutter pieces(windows, compact);
+  base::print_in_order(out, [&] { return pieces.next(); });
+  text.clear();
+  xml.end_superblock();
+  out << text.view();
+}
 
 }  // namespace
 
@@ -182,14 +285,14 @@ void dump(const metadata_source& source, const dump_options& options) {
 
   const metadata read = load_metadata(context, source, sink);
   era_reader eras(context, read, sink);
-  base::progress progress("dumping", true);
-  dumper all(read, eras, options.logical, progress);
-  all.verify();
+  using extent = era_reader::extent;
+  eras.verify(options.logical ? extent::device : extent::whole);
   tolerant.be_silent();
   check_snapshot_still_held(reader, read);
 
-  xml_writer xml(out, options.compact);
-  all.dump_to(xml);
+  base::progress progress("dumping", true);
+  window_reader contents(read, eras, options.logical, progress);
+  write_xml(read, contents, options.compact, out);
   check_snapshot_still_held(reader, read);
   out.commit();
 }

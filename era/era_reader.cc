@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace era {
 namespace {
@@ -10,9 +11,9 @@ namespace {
 using pd::bits_per_word;
 
 // Requests carry which array they are of: 0 for the era array, i + 1 for writeset i.
-constexpr std::uint64_t array_tag = 0;
-constexpr std::uint64_t tag_of_writeset(std::size_t i) {
-  return i + 1;
+constexpr std::uint32_t array_tag = 0;
+constexpr std::uint32_t tag_of_writeset(std::size_t i) {
+  return static_cast<std::uint32_t>(i + 1);
 }
 
 // Writesets whose indexes are read together.
@@ -22,15 +23,37 @@ std::uint64_t low_bits(std::uint64_t n) {
   return n >= bits_per_word ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
 }
 
+// Bit i: value i is `since` or more. Of `count` values, at most 64.
+std::uint64_t bits_since(const std::byte* values, std::uint64_t count, std::uint32_t since) {
+  std::uint64_t bits = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    bits |= std::uint64_t{base::get_le32(values + 4 * i) >= since} << i;
+  }
+  return bits;
+}
+
+// The same of 64 values. Mostly all are on the same side, which a loop finds out that compilers
+// turn into vector code.
+std::uint64_t word_since(const std::byte* values, std::uint32_t since) {
+  std::uint32_t above = 0;
+  for (std::size_t i = 0; i < bits_per_word; ++i) {
+    above += base::get_le32(values + 4 * i) >= since ? 1 : 0;
+  }
+  if (above == 0 || above == bits_per_word) {
+    return above == 0 ? 0 : ~std::uint64_t{0};
+  }
+  return bits_since(values, bits_per_word, since);
+}
+
 }  // namespace
 
 // Takes the indexes of consecutive arrays.
 class era_reader::indexer final : public pd::index_visitor {
  public:
-  indexer(era_reader& owner, std::uint64_t first_tag) : owner_(owner), first_tag_(first_tag) {}
+  indexer(era_reader& owner, std::uint32_t first_tag) : owner_(owner), first_tag_(first_tag) {}
 
   void begin_array(std::size_t i) override {
-    tag_ = first_tag_ + i;
+    tag_ = first_tag_ + static_cast<std::uint32_t>(i);
     present().first_ref = static_cast<std::uint32_t>(owner_.refs_.size());
   }
 
@@ -54,8 +77,8 @@ class era_reader::indexer final : public pd::index_visitor {
   }
 
   era_reader& owner_;
-  std::uint64_t first_tag_;
-  std::uint64_t tag_ = 0;
+  std::uint32_t first_tag_;
+  std::uint32_t tag_ = 0;
 };
 
 // Takes array blocks as they are read, cut to the blocks [first, end) that are asked for.
@@ -87,7 +110,7 @@ class era_reader::folder : public pd::array_block_visitor {
   }
 
   // Nothing is known of these blocks in one of the structures.
-  void lose(std::uint64_t tag, block_range range) {
+  void lose(std::uint32_t tag, block_range range) {
     if (tag != array_tag) {
       range.end = std::min<std::uint64_t>(range.end, owner_.metadata_.writesets[tag - 1].nr_bits);
       owner_.note_lost(range);
@@ -154,9 +177,19 @@ class era_reader::bit_folder final : public folder {
 
  private:
   void take_eras(std::uint64_t at, const std::byte* values, std::uint64_t count) override {
-    for (std::uint64_t i = 0; i < count; ++i) {
-      const std::uint64_t listed = base::get_le32(values + 4 * i) >= since_;
-      words_[(at + i) / bits_per_word] |= listed << (at + i) % bits_per_word;
+    for (std::uint64_t i = 0; i < count; i += bits_per_word) {
+      const std::uint64_t n = std::min<std::uint64_t>(bits_per_word, count - i);
+      add(at + i, n == bits_per_word ? word_since(values + 4 * i, since_)
+                                     : bits_since(values + 4 * i, n, since_));
+    }
+  }
+
+  // Up to 64 bits from bit `at` on.
+  void add(std::uint64_t at, std::uint64_t bits) {
+    const std::uint64_t shift = at % bits_per_word;
+    words_[at / bits_per_word] |= bits << shift;
+    if (shift != 0 && bits >> (bits_per_word - shift) != 0) {
+      words_[at / bits_per_word + 1] |= bits >> (bits_per_word - shift);
     }
   }
 
@@ -177,12 +210,24 @@ class era_reader::bit_folder final : public folder {
   std::uint32_t since_;
 };
 
+// Only finds out what is lost.
+class era_reader::dropper final : public folder {
+ public:
+  explicit dropper(era_reader& owner) : folder(owner, 0, UINT64_MAX) {}
+
+ private:
+  void take_eras(std::uint64_t, const std::byte*, std::uint64_t) override {}
+  void take_bits(std::uint32_t, std::uint64_t, const std::byte*, std::uint64_t) override {}
+  void take_lost(std::uint64_t, std::uint64_t) override {}
+};
+
 era_reader::era_reader(pd::walk_context& context, const metadata& read, problem_sink& sink,
                        std::uint32_t since)
     : metadata_(read),
       sink_(sink),
       since_(since),
       writeset_indexes_(read.writesets.size()),
+      blocks_(context.reader),
       reader_(context.reader) {
   const pd::array_root array = read.era_array();
   indexer indexing(*this, array_tag);
@@ -222,17 +267,15 @@ void era_reader::last_written(std::uint64_t first, std::span<std::uint32_t> eras
   }
 }
 
-void era_reader::written_since(std::uint64_t first, std::uint64_t count,
-                               std::span<std::uint64_t> words) {
+void era_reader::verify(extent of_writesets) {
+  dropper into(*this);
+  fold_in_disk_order(into, of_writesets);
+}
+
+void era_reader::written_since(std::span<std::uint64_t> words) {
   std::fill(words.begin(), words.end(), 0);
-  request_array(first, first + count);
-  for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
-    if (since_covers(i)) {
-      request_writeset(i, first, first + count);
-    }
-  }
-  bit_folder into(*this, first, count, words);
-  fold_into(into);
+  bit_folder into(*this, 0, metadata_.state.nr_blocks, words);
+  fold_in_disk_order(into, extent::device);
   if (metadata_.lost_writesets) {
     into.lose_all();
   }
@@ -263,7 +306,7 @@ void era_reader::request_writeset(std::size_t i, std::uint64_t first, std::uint6
           first / bits_per_word, base::ceil_div(end, bits_per_word));
 }
 
-void era_reader::request(const index& from, const pd::array_root& array, std::uint64_t tag,
+void era_reader::request(const index& from, const pd::array_root& array, std::uint32_t tag,
                          std::uint64_t first_element, std::uint64_t end_element) {
   const std::uint64_t capacity = pd::array_capacity(array.value_size);
   const std::uint64_t first_key = first_element / capacity;
@@ -277,9 +320,25 @@ void era_reader::request(const index& from, const pd::array_root& array, std::ui
   }
 }
 
-void era_reader::fold_into(folder& into, std::optional<std::uint64_t> only_tag) {
+void era_reader::fold_into(folder& into, std::optional<std::uint32_t> only_tag) {
   reader_.read(requests_, into);
   requests_.clear();
+  fold_losses(into, only_tag);
+}
+
+void era_reader::fold_in_disk_order(folder& into, extent of_writesets) {
+  const std::uint64_t nr_blocks = metadata_.state.nr_blocks;
+  request_array(0, nr_blocks);
+  for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
+    if (since_covers(i)) {
+      request_writeset(i, 0, of_writesets == extent::device ? nr_blocks : UINT32_MAX);
+    }
+  }
+  pd::read_in_disk_order(blocks_, std::exchange(requests_, {}), into);
+  fold_losses(into, std::nullopt);
+}
+
+void era_reader::fold_losses(folder& into, std::optional<std::uint32_t> only_tag) {
   for (const loss& lost : losses_) {
     if (!only_tag || *only_tag == lost.tag) {
       into.lose(lost.tag, lost.range);
@@ -287,7 +346,7 @@ void era_reader::fold_into(folder& into, std::optional<std::uint64_t> only_tag) 
   }
 }
 
-void era_reader::report(std::uint64_t tag, const pd::damage& found) {
+void era_reader::report(std::uint32_t tag, const pd::damage& found) {
   if (tag == array_tag) {
     damage_in({structure::era_array, metadata_.snapshot, 0, false}, sink_).damaged(found);
   } else {

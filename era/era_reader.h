@@ -5,7 +5,8 @@
 // Memory is one array block reference (8 bytes) for each array block on the device, and the
 // caller's window; neither the number of data blocks nor that of writesets adds to it. What can't
 // be read goes to the problem sink; if that doesn't throw, it is taken as written in the current
-// era, which lists too much and never too little. Not thread safe.
+// era, which lists too much and never too little. Not thread safe; what reads everything in disk
+// order has a thread of its own read ahead.
 #pragma once
 
 #include <optional>
@@ -28,20 +29,26 @@ class era_reader {
   era_reader(pd::walk_context& context, const metadata& read, problem_sink& sink,
              std::uint32_t since = 0);
 
+  // Which part of a writeset that is longer than the device is read.
+  enum class extent { device, whole };
+
+  // Reads all there is, in disk order, and drops it: from then on lost_in_writesets() is complete.
+  void verify(extent of_writesets);
+
+  // Bit i of the words: block i was last written in `since` or later. For all blocks of the device;
+  // the bits behind the last are 0. Reads in disk order.
+  void written_since(std::span<std::uint64_t> words);
+
   // In what follows `first` is a multiple of `window`, and what is asked for lies below nr_blocks,
   // or, for writeset_bits, below the nr_bits of that writeset.
 
   // eras[i]: the last-written era of block first + i.
   void last_written(std::uint64_t first, std::span<std::uint32_t> eras);
 
-  // Bit i of the words: block first + i was last written in `since` or later. Bits from `count` on
-  // are 0.
-  void written_since(std::uint64_t first, std::uint64_t count, std::span<std::uint64_t> words);
-
   // The era array alone.
   void array_values(std::uint64_t first, std::span<std::uint32_t> eras);
 
-  // The bits of writeset i of the metadata alone.
+  // The bits of writeset i of the metadata alone; those from `count` on are 0.
   void writeset_bits(std::size_t i, std::uint64_t first, std::uint64_t count,
                      std::span<std::uint64_t> words);
 
@@ -54,6 +61,7 @@ class era_reader {
   class folder;
   class era_folder;
   class bit_folder;
+  class dropper;
 
   // Which blocks make up one array: refs_[first_ref] and the nr_refs - 1 behind it.
   struct index {
@@ -63,18 +71,20 @@ class era_reader {
 
   // A part of an array that its index does not lead to; only known where damage is tolerated.
   struct loss {
-    std::uint64_t tag;
+    std::uint32_t tag;
     block_range range;
   };
 
   void read_writeset_indexes(pd::walk_context& context);
   void request_array(std::uint64_t first, std::uint64_t end);
   void request_writeset(std::size_t i, std::uint64_t first, std::uint64_t end);
-  void request(const index& from, const pd::array_root& array, std::uint64_t tag,
+  void request(const index& from, const pd::array_root& array, std::uint32_t tag,
                std::uint64_t first_element, std::uint64_t end_element);
   // Reads what was requested, of all arrays or of one alone.
-  void fold_into(folder& into, std::optional<std::uint64_t> only_tag = std::nullopt);
-  void report(std::uint64_t tag, const pd::damage& found);
+  void fold_into(folder& into, std::optional<std::uint32_t> only_tag = std::nullopt);
+  void fold_in_disk_order(folder& into, extent of_writesets);
+  void fold_losses(folder& into, std::optional<std::uint32_t> only_tag);
+  void report(std::uint32_t tag, const pd::damage& found);
   void note_lost(block_range lost);
   bool since_covers(std::size_t i) const { return metadata_.writesets[i].era >= since_; }
 
@@ -86,6 +96,7 @@ class era_reader {
   std::vector<index> writeset_indexes_;  // of all of metadata_.writesets; empty ones before since_
   std::vector<loss> losses_;             // in the order of tags
   std::vector<block_range> lost_in_writesets_;
+  pd::block_reader& blocks_;
   pd::array_block_reader reader_;
   std::vector<pd::array_block_request> requests_;
 };

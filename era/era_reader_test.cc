@@ -91,10 +91,9 @@ class reading {
   }
 
   std::vector<bool> written_since() {
-    return bits_by_windows(read.state.nr_blocks, [&](std::uint64_t first, std::uint64_t count,
-                                                     std::span<std::uint64_t> words) {
-      reader.written_since(first, count, words);
-    });
+    std::vector<std::uint64_t> words(base::ceil_div(read.state.nr_blocks, 64), 0xABCDEF);
+    reader.written_since(words);
+    return bits_of(words, read.state.nr_blocks);
   }
 
   std::vector<bool> writeset_bits(std::size_t i) {
@@ -123,6 +122,19 @@ class reading {
     return eras;
   }
 
+  static std::vector<bool> bits_of(std::span<const std::uint64_t> words, std::uint64_t count) {
+    std::vector<bool> bits;
+    for (std::uint64_t i = 0; i < 64 * words.size(); ++i) {
+      const bool bit = (words[i / 64] >> i % 64 & 1) != 0;
+      if (i < count) {
+        bits.push_back(bit);
+      } else {
+        EXPECT_FALSE(bit) << "a bit behind the end";
+      }
+    }
+    return bits;
+  }
+
   template <typename Fill>
   std::vector<bool> bits_by_windows(std::uint64_t nr_bits, Fill fill) {
     std::vector<bool> bits;
@@ -130,14 +142,8 @@ class reading {
       const std::uint64_t count = std::min(window, nr_bits - first);
       std::vector<std::uint64_t> words(base::ceil_div(count, 64), 0xABCDEF);
       fill(first, count, words);
-      for (std::uint64_t i = 0; i < 64 * words.size(); ++i) {
-        const bool bit = (words[i / 64] >> i % 64 & 1) != 0;
-        if (i < count) {
-          bits.push_back(bit);
-        } else {
-          EXPECT_FALSE(bit) << "a bit behind the end";
-        }
-      }
+      const std::vector<bool> more = bits_of(words, count);
+      bits.insert(bits.end(), more.begin(), more.end());
     }
     return bits;
   }

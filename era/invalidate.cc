@@ -2,30 +2,39 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/json.h"
 #include "base/output.h"
+#include "base/print_in_order.h"
 #include "era/era_reader.h"
 
 namespace era {
 namespace {
 
-// The blocks that are listed, one bit each.
+// Blocks that are looked at for one piece of text.
+constexpr std::uint64_t blocks_in_a_piece = std::uint64_t{1} << 18;
+
+// The blocks that are listed, one bit each. Once made, any thread may ask.
 class block_list {
  public:
   block_list(era_reader& reader, std::uint64_t nr_blocks)
       : nr_blocks_(nr_blocks), words_(base::ceil_div(nr_blocks, 64)) {
-    for (std::uint64_t first = 0; first < nr_blocks; first += era_reader::window) {
-      const std::uint64_t count = std::min(era_reader::window, nr_blocks - first);
-      reader.written_since(first, count,
-                           std::span(words_).subspan(first / 64, base::ceil_div(count, 64)));
-    }
+    reader.written_since(words_);
   }
+
+  std::uint64_t nr_blocks() const { return nr_blocks_; }
 
   // The first run of listed blocks at `from` or later; an empty one at the end if there is none.
   block_range next_run(std::uint64_t from) const {
     const std::uint64_t first = find(from, true);
     return {first, find(first, false)};
+  }
+
+  // The first that begins at `from` or later.
+  block_range next_beginning(std::uint64_t from) const {
+    const bool goes_on = from > 0 && from < nr_blocks_ && is_listed(from - 1);
+    return next_run(goes_on ? find(from, false) : from);
   }
 
   std::uint64_t size() const {
@@ -37,6 +46,8 @@ class block_list {
   }
 
  private:
+  bool is_listed(std::uint64_t block) const { return (words_[block / 64] >> block % 64 & 1) != 0; }
+
   // The first block at `from` or later that is listed, or that is not.
   std::uint64_t find(std::uint64_t from, bool listed) const {
     const std::uint64_t flip = listed ? 0 : ~std::uint64_t{0};
@@ -55,18 +66,51 @@ class block_list {
 };
 
 // The spaces around the second = are 0.9.0's; parsers in the wild expect them.
+class run_writer {
+ public:
+  explicit run_writer(base::text& out) : out_(out) {}
+
+  void put(const block_range& run) {
+    constexpr std::string_view end = "\"/>\n";
+    char* at = out_.room(2 * base::numbered_text::longest + end.size());
+    const auto first = static_cast<std::uint32_t>(run.first);
+    if (run.end - run.first == 1) {
+      at = single_.put(at, first);
+    } else {
+      at = begin_.put(at, first);
+      at = end_.put(at, static_cast<std::uint32_t>(run.end));
+    }
+    out_.end_at(at + end.copy(at, end.size()));
+  }
+
+ private:
+  base::text& out_;
+  base::numbered_text single_{"  <block block=\""};
+  base::numbered_text begin_{"  <range begin=\""};
+  base::numbered_text end_{"\" end = \""};
+};
+
+// Runs that begin at `first` or later, but before `end`.
+void write_runs(const block_list& blocks, std::uint64_t first, std::uint64_t end, base::text& out) {
+  run_writer writer(out);
+  for (block_range run = blocks.next_beginning(first); run.first < std::min(end, run.end);
+       run = blocks.next_run(run.end)) {
+    writer.put(run);
+  }
+}
+
 void write_xml(const block_list& blocks, base::output& out) {
   out << "<blocks>\n";
-  for (block_range run = blocks.next_run(0); run.first < run.end; run = blocks.next_run(run.end)) {
-    if (run.end - run.first == 1) {
-      out << "  <block block=\"";
-      out.number(run.first) << "\"/>\n";
-    } else {
-      out << "  <range begin=\"";
-      out.number(run.first) << "\" end = \"";
-      out.number(run.end) << "\"/>\n";
+  std::uint64_t next = 0;
+  base::print_in_order(out, [&]() -> base::text_maker {
+    if (next >= blocks.nr_blocks()) {
+      return nullptr;
     }
-  }
+    const std::uint64_t first = std::exchange(next, next + blocks_in_a_piece);
+    return [&blocks, first](base::text& text) {
+      write_runs(blocks, first, first + blocks_in_a_piece, text);
+    };
+  });
   out << "</blocks>\n";
 }
 

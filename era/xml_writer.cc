@@ -1,6 +1,31 @@
 #include "era/xml_writer.h"
 
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
 namespace era {
+namespace {
+
+// Room is taken for so many lines at once. No line is longer than this many bytes, with what
+// copies of fixed size leave behind it.
+constexpr std::uint32_t lines_at_once = 4096;
+constexpr std::size_t longest_line = base::numbered_text::longest + 24;
+
+struct bit_end {
+  std::uint32_t length;
+  char text[20];
+};
+constexpr bit_end bit_ends[] = {{18, "\" value=\"false\"/>\n"}, {17, "\" value=\"true\"/>\n"}};
+
+char* put_bit(base::numbered_text& line, char* at, std::uint32_t block, bool set) {
+  at = line.put(at, block);
+  const bit_end& end = bit_ends[set];
+  std::memcpy(at, end.text, sizeof end.text);
+  return at + end.length;
+}
+
+}  // namespace
 
 void xml_writer::begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
                                   std::uint32_t current_era) {
@@ -24,15 +49,26 @@ void xml_writer::end_writeset() {
   out_ << "  </writeset>\n";
 }
 
-void xml_writer::bits(std::uint64_t first, std::uint64_t count,
+void xml_writer::bits(std::uint32_t first, std::uint32_t count,
                       std::span<const std::uint64_t> words) {
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const bool set = (words[i / 64] >> i % 64 & 1) != 0;
-    if (!set && compact_) {
-      continue;
+  for (std::uint32_t done = 0; done < count; done += 64) {
+    char* at = out_.room(64 * longest_line);
+    std::uint64_t word = words[done / 64];
+    const std::uint32_t here = std::min(64U, count - done);
+    if (compact_) {
+      if (here < 64) {
+        word &= (std::uint64_t{1} << here) - 1;
+      }
+      for (; word != 0; word &= word - 1) {
+        const auto bit = static_cast<std::uint32_t>(std::countr_zero(word));
+        at = put_bit(bit_line_, at, first + done + bit, true);
+      }
+    } else {
+      for (std::uint32_t bit = 0; bit < here; ++bit) {
+        at = put_bit(bit_line_, at, first + done + bit, (word >> bit & 1) != 0);
+      }
     }
-    out_ << "    <bit block=\"";
-    out_.number(first + i) << (set ? "\" value=\"true\"/>\n" : "\" value=\"false\"/>\n");
+    out_.end_at(at);
   }
 }
 
@@ -44,15 +80,38 @@ void xml_writer::end_era_array() {
   out_ << "  </era_array>\n";
 }
 
-void xml_writer::eras(std::uint64_t first, std::span<const std::uint32_t> eras) {
-  for (std::size_t i = 0; i < eras.size(); ++i) {
-    if (eras[i] == 0 && compact_) {
-      continue;
+void xml_writer::eras(std::uint32_t first, std::span<const std::uint32_t> eras) {
+  while (!eras.empty()) {
+    const auto here = eras.first(std::min<std::size_t>(eras.size(), lines_at_once));
+    char* at = out_.room(here.size() * longest_line);
+    for (std::uint32_t i = 0; i < here.size(); ++i) {
+      if (compact_ && here[i] == 0) {
+        continue;
+      }
+      at = era_line_.put(at, first + i);
+      const era_end& end = end_for(here[i]);
+      std::memcpy(at, end.text.data(), end.text.size());
+      at += end.length;
     }
-    out_ << "    <era block=\"";
-    out_.number(first + i) << "\" era=\"";
-    out_.number(eras[i]) << "\"/>\n";
+    out_.end_at(at);
+    first += static_cast<std::uint32_t>(here.size());
+    eras = eras.subspan(here.size());
   }
+}
+
+// Few eras are in use at a time, so most lines find theirs spelt out.
+const xml_writer::era_end& xml_writer::end_for(std::uint32_t era) {
+  era_end& end = era_ends_[era % era_ends_.size()];
+  if (end.era != era || end.length == 0) {
+    constexpr std::string_view before = "\" era=\"";
+    constexpr std::string_view behind = "\"/>\n";
+    char* at = end.text.data() + before.copy(end.text.data(), before.size());
+    at = std::to_chars(at, end.text.data() + end.text.size(), era).ptr;
+    at += behind.copy(at, behind.size());
+    end.era = era;
+    end.length = static_cast<std::uint32_t>(at - end.text.data());
+  }
+  return end;
 }
 
 }  // namespace era

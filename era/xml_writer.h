@@ -1,30 +1,55 @@
 // Writes metadata as XML, byte for byte as the tools of thin-provisioning-tools 0.9.0 do
-// (doc/format.md 10.1). The compact form leaves out unset bits and eras of 0. Not thread safe.
+// (doc/format.md 10.1), in the order of a dump: the superblock, the writesets by ascending era, the
+// era array. The compact form leaves out unset bits and eras of 0.
+//
+// Bits and eras come in pieces, and writers are independent of each other: several can make the
+// pieces of one document. Not thread safe by itself.
 #pragma once
 
-#include "base/output.h"
-#include "era/metadata_sink.h"
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/text.h"
 
 namespace era {
 
-class xml_writer final : public metadata_sink {
+class xml_writer {
  public:
-  xml_writer(base::output& out, bool compact) : out_(out), compact_(compact) {}
+  xml_writer(base::text& out, bool compact) : out_(out), compact_(compact) {}
 
+  // Block size in sectors.
   void begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
-                        std::uint32_t current_era) override;
-  void end_superblock() override;
-  void begin_writeset(std::uint32_t era, std::uint32_t nr_bits) override;
-  void end_writeset() override;
-  void bits(std::uint64_t first, std::uint64_t count,
-            std::span<const std::uint64_t> words) override;
-  void begin_era_array() override;
-  void end_era_array() override;
-  void eras(std::uint64_t first, std::span<const std::uint32_t> eras) override;
+                        std::uint32_t current_era);
+  void end_superblock();
+
+  void begin_writeset(std::uint32_t era, std::uint32_t nr_bits);
+  void end_writeset();
+
+  // `count` bits from `first` on; the lowest bit of the first word is bit `first`.
+  void bits(std::uint32_t first, std::uint32_t count, std::span<const std::uint64_t> words);
+
+  void begin_era_array();
+  void end_era_array();
+
+  // The eras of the blocks from `first` on.
+  void eras(std::uint32_t first, std::span<const std::uint32_t> eras);
 
  private:
-  base::output& out_;
+  // The end of a line, which depends on the era alone.
+  struct era_end {
+    std::uint32_t era = 0;
+    std::uint32_t length = 0;  // 0: not known yet
+    std::array<char, 24> text{};
+  };
+
+  const era_end& end_for(std::uint32_t era);
+
+  base::text& out_;
   bool compact_;
+  base::numbered_text bit_line_{"    <bit block=\""};
+  base::numbered_text era_line_{"    <era block=\""};
+  std::array<era_end, 256> era_ends_;
 };
 
 }  // namespace era

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "base/conveyor.h"
+
 namespace pd {
 namespace {
 
@@ -137,32 +139,64 @@ void read_indexes(walk_context& context, std::span<const array_root> arrays,
   walk_btrees(context, roots, sizeof(std::uint64_t), reader);
 }
 
-array_block_reader::array_block_reader(block_reader& reader)
-    : reader_(reader), buffer_(read_batch) {}
+void array_block_batch::read(block_reader& reader, std::span<const array_block_request> requests) {
+  requests_ = requests;
+  blocks_.clear();
+  for (const array_block_request& request : requests) {
+    blocks_.push_back(request.ref.block);
+  }
+  reader.read(array_block, blocks_, buffer_, faults_);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const array_block_request& request = requests[i];
+    std::optional<damage>& fault = faults_[i];
+    if (!fault) {
+      fault = check_array_block(buffer_.block(i), request.ref.block, request.value_size,
+                                request.entries);
+    }
+    if (fault) {
+      fault->first_lost = std::uint64_t{request.ref.key} * array_capacity(request.value_size);
+      fault->end_lost = fault->first_lost + request.entries;
+    }
+  }
+}
+
+void array_block_batch::hand_over(array_block_visitor& visitor) const {
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (faults_[i]) {
+      visitor.damaged(requests_[i], *faults_[i]);
+    } else {
+      visitor.values(requests_[i], buffer_.block(i) + array_header_size);
+    }
+  }
+}
 
 void array_block_reader::read(std::span<const array_block_request> requests,
                               array_block_visitor& visitor) {
-  for (std::size_t first = 0; first < requests.size(); first += read_batch) {
-    const auto batch = requests.subspan(first, std::min(read_batch, requests.size() - first));
-    blocks_.clear();
-    for (const array_block_request& request : batch) {
-      blocks_.push_back(request.ref.block);
-    }
-    reader_.read(array_block, blocks_, buffer_, faults_);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      std::optional<damage> fault = faults_[i];
-      if (!fault) {
-        fault = check_array_block(buffer_.block(i), batch[i].ref.block, batch[i].value_size,
-                                  batch[i].entries);
-      }
-      if (!fault) {
-        visitor.values(batch[i], buffer_.block(i) + array_header_size);
-        continue;
-      }
-      fault->first_lost = std::uint64_t{batch[i].ref.key} * array_capacity(batch[i].value_size);
-      fault->end_lost = fault->first_lost + batch[i].entries;
-      visitor.damaged(batch[i], *fault);
-    }
+  while (!requests.empty()) {
+    const auto some = requests.first(std::min(requests.size(), array_block_batch::most));
+    batch_.read(reader_, some);
+    batch_.hand_over(visitor);
+    requests = requests.subspan(some.size());
+  }
+}
+
+void read_in_disk_order(block_reader& reader, std::vector<array_block_request> requests,
+                        array_block_visitor& visitor) {
+  const auto on_disk = [](const array_block_request& a, const array_block_request& b) {
+    return a.ref.block < b.ref.block;
+  };
+  if (!std::is_sorted(requests.begin(), requests.end(), on_disk)) {
+    std::sort(requests.begin(), requests.end(), on_disk);
+  }
+  std::span<const array_block_request> rest = requests;
+  base::conveyor<array_block_batch> batches(3, [&](array_block_batch& batch) {
+    const auto some = rest.first(std::min(rest.size(), array_block_batch::most));
+    batch.read(reader, some);
+    rest = rest.subspan(some.size());
+    return !some.empty();
+  });
+  while (const auto batch = batches.next()) {
+    batch->hand_over(visitor);
   }
 }
 

@@ -67,7 +67,7 @@ class index_visitor : public damage_sink {
   virtual void array_block_at(array_block_ref ref) = 0;
 };
 
-// Reads the indexes of arrays that all have values of the same size, one after the other.
+// Reads the indexes of arrays, one after the other.
 void read_indexes(walk_context& context, std::span<const array_root> arrays,
                   index_visitor& visitor);
 
@@ -76,7 +76,7 @@ struct array_block_request {
   array_block_ref ref{};
   std::uint32_t entries = 0;  // how many values it must hold
   std::uint32_t value_size = 4;
-  std::uint64_t tag = 0;
+  std::uint32_t tag = 0;
 };
 
 class array_block_visitor {
@@ -90,17 +90,37 @@ class array_block_visitor {
   virtual void damaged(const array_block_request& request, const damage& found) = 0;
 };
 
+// Some array blocks, read.
+class array_block_batch {
+ public:
+  static constexpr std::size_t most = read_batch;
+
+  // The requests, at most `most`, must stay where they are.
+  void read(block_reader& reader, std::span<const array_block_request> requests);
+  void hand_over(array_block_visitor& visitor) const;
+
+ private:
+  std::span<const array_block_request> requests_;
+  std::vector<block_nr> blocks_;
+  block_buffer buffer_{most};
+  std::vector<std::optional<damage>> faults_;
+};
+
 // Reads array blocks in batches and hands them over in the order asked for.
 class array_block_reader {
  public:
-  explicit array_block_reader(block_reader& reader);
+  explicit array_block_reader(block_reader& reader) : reader_(reader) {}
   void read(std::span<const array_block_request> requests, array_block_visitor& visitor);
 
  private:
   block_reader& reader_;
-  block_buffer buffer_;
-  std::vector<block_nr> blocks_;
-  std::vector<std::optional<damage>> faults_;
+  array_block_batch batch_;
 };
+
+// Reads array blocks as they lie on the device and hands them over in that order: the fastest way
+// where the caller has no order of its own. Another thread reads ahead and verifies; `visitor` is
+// called by the present one. The reader must not be used meanwhile.
+void read_in_disk_order(block_reader& reader, std::vector<array_block_request> requests,
+                        array_block_visitor& visitor);
 
 }  // namespace pd

@@ -61,7 +61,8 @@ class array_recorder final : public index_visitor, public array_block_visitor {
     EXPECT_LT(ref.key, array.nr_array_blocks());
     EXPECT_TRUE(refs.empty() || requests_.back().tag != present_ || refs.back().key < ref.key);
     refs.push_back(ref);
-    requests_.push_back({ref, array.entries(ref.key), array.value_size, present_});
+    requests_.push_back(
+        {ref, array.entries(ref.key), array.value_size, static_cast<std::uint32_t>(present_)});
   }
 
   void damaged(const damage& d) override { found.push_back(d); }

@@ -1,0 +1,130 @@
+// Makes things ahead of their use, on a thread of its own: the blocks of the next window while this
+// one is printed, the next piece of a file while this one is parsed. At most as many exist as there
+// are slots, and those are used again and again, so memory is bounded.
+//
+// next() may be called by several threads, one at a time; what it returns may be used by any. The
+// maker runs on the conveyor's thread alone, never twice at once, and what it used is the caller's
+// again when next() has returned null or the conveyor is gone. Where no thread can be had, next()
+// makes things itself.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace base {
+
+template <typename T>
+class conveyor {
+ public:
+  // `make` fills what may be a used T, and returns false when there is nothing more (then that T
+  // does not count). What it throws comes out of next(), behind all that was made before.
+  conveyor(std::size_t slots, std::function<bool(T&)> make) : make_(std::move(make)) {
+    for (std::size_t i = 0; i < slots; ++i) {
+      slots_.push_back(std::make_unique<T>());
+      free_.push_back(slots_.back().get());
+    }
+    try {
+      thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error&) {
+      // Made one by one, then.
+    }
+  }
+
+  // Everything that next() returned must be gone.
+  ~conveyor() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  conveyor(const conveyor&) = delete;
+  conveyor& operator=(const conveyor&) = delete;
+
+  // The next in the order of making; null at the end. It waits until one is there, so somebody else
+  // must not hold all of them for good.
+  std::shared_ptr<T> next() {
+    std::unique_lock lock(mutex_);
+    if (!thread_.joinable() && made_.empty() && !ended_) {
+      make_one(lock);
+    }
+    changed_.wait(lock, [&] { return !made_.empty() || ended_; });
+    if (made_.empty()) {
+      if (failure_) {
+        std::rethrow_exception(failure_);
+      }
+      return nullptr;
+    }
+    T* const first = made_.front();
+    made_.pop_front();
+    return {first, [this](T* used) { give_back(used); }};
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!ended_) {
+      make_one(lock);
+    }
+  }
+
+  void make_one(std::unique_lock<std::mutex>& lock) {
+    changed_.wait(lock, [&] { return !free_.empty() || stopped_; });
+    if (stopped_) {
+      ended_ = true;
+      return;
+    }
+    T* const slot = free_.back();
+    free_.pop_back();
+    lock.unlock();
+    bool more = false;
+    std::exception_ptr failure;
+    try {
+      more = make_(*slot);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    lock.lock();
+    if (more) {
+      made_.push_back(slot);
+    } else {
+      free_.push_back(slot);
+      failure_ = failure;
+      ended_ = true;
+    }
+    changed_.notify_all();
+  }
+
+  void give_back(T* used) {
+    {
+      const std::lock_guard lock(mutex_);
+      free_.push_back(used);
+    }
+    changed_.notify_all();
+  }
+
+  std::function<bool(T&)> make_;
+  std::vector<std::unique_ptr<T>> slots_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<T*> free_;
+  std::deque<T*> made_;
+  bool ended_ = false;
+  bool stopped_ = false;
+  std::exception_ptr failure_;
+  std::thread thread_;
+};
+
+}  // namespace base

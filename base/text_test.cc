@@ -1,0 +1,58 @@
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+namespace {
+
+TEST(text, grows_and_keeps_what_it_has) {
+  base::text text;
+  std::string expected;
+  for (std::uint64_t i = 0; i < 10'000; ++i) {
+    text << "number ";
+    text.number(i * i * i * i * i) << "\n";
+    expected += "number " + std::to_string(i * i * i * i * i) + "\n";
+  }
+  text.number(UINT64_MAX);
+  EXPECT_EQ(text.view(), expected + "18446744073709551615");
+  text.clear();
+  EXPECT_EQ(text.view(), "");
+}
+
+TEST(text, takes_what_a_writer_puts_behind_its_end) {
+  base::text text;
+  text << "a";
+  char* const at = text.room(100);
+  at[0] = 'b';
+  at[1] = 'c';
+  text.end_at(at + 1);
+  text << "d";
+  EXPECT_EQ(text.view(), "abd");
+}
+
+std::string put(base::numbered_text& numbered, std::uint32_t number) {
+  char buffer[base::numbered_text::longest];
+  return {buffer, numbered.put(buffer, number)};
+}
+
+TEST(numbered_text, agrees_with_the_standard_library) {
+  const std::string beginning = "  <range and so block=";
+  ASSERT_EQ(beginning.size(), 22U);
+  std::mt19937 random(1);
+  for (const std::uint32_t first : {0U, 990U, 9'950U, 99'990U, 4'294'967'000U}) {
+    base::numbered_text numbered(beginning);
+    for (std::uint32_t i = 0; i < 296; ++i) {
+      EXPECT_EQ(put(numbered, first + i), beginning + std::to_string(first + i));
+    }
+  }
+  base::numbered_text numbered(beginning);
+  for (int i = 0; i < 10'000; ++i) {
+    const auto number = static_cast<std::uint32_t>(random() >> random() % 32);
+    EXPECT_EQ(put(numbered, number), beginning + std::to_string(number));
+  }
+  EXPECT_EQ(put(numbered, UINT32_MAX), beginning + "4294967295");
+}
+
+}  // namespace
