@@ -31,6 +31,23 @@ inline void put_le64(std::byte* to, std::uint64_t value) {
   std::memcpy(to, &value, sizeof value);
 }
 
+// Whether one of these numbers is above `limit`. In steps that compilers turn into vector code.
+inline bool any_le32_above(const std::byte* from, std::size_t count, std::uint32_t limit) {
+  constexpr std::size_t step = 64;
+  std::uint32_t above = 0;
+  while (count >= step) {
+    for (std::size_t i = 0; i < step; ++i) {
+      above |= get_le32(from + 4 * i) > limit ? 1 : 0;
+    }
+    from += 4 * step;
+    count -= step;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    above |= get_le32(from + 4 * i) > limit ? 1 : 0;
+  }
+  return above != 0;
+}
+
 inline constexpr std::uint64_t ceil_div(std::uint64_t n, std::uint64_t by) {
   return n / by + (n % by != 0);
 }

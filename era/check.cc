@@ -136,15 +136,14 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
   }
 
   void check_eras(const pd::array_block_request& request, const std::byte* data) {
-    std::uint32_t largest = 0;
-    for (std::uint32_t i = 0; i < request.entries; ++i) {
-      largest = std::max(largest, base::get_le32(data + 4 * i));
-    }
     const std::uint32_t current = metadata_.state.current_era;
-    if (largest > current) {
+    if (!base::any_le32_above(data, request.entries, std::min(current, newest_digested()))) {
+      return;
+    }
+    if (base::any_le32_above(data, request.entries, current)) {
       report_era(request, data, problem_code::era_above_current, current,
                  "current era is " + std::to_string(current));
-    } else if (largest > newest_digested()) {
+    } else {
       report_era(request, data, problem_code::era_above_archived, newest_digested(),
                  "oldest era not yet digested is " + std::to_string(oldest_undigested()));
     }

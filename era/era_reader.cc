@@ -32,19 +32,6 @@ std::uint64_t bits_since(const std::byte* values, std::uint64_t count, std::uint
   return bits;
 }
 
-// The same of 64 values. Mostly all are on the same side, which a loop finds out that compilers
-// turn into vector code.
-std::uint64_t word_since(const std::byte* values, std::uint32_t since) {
-  std::uint32_t above = 0;
-  for (std::size_t i = 0; i < bits_per_word; ++i) {
-    above += base::get_le32(values + 4 * i) >= since ? 1 : 0;
-  }
-  if (above == 0 || above == bits_per_word) {
-    return above == 0 ? 0 : ~std::uint64_t{0};
-  }
-  return bits_since(values, bits_per_word, since);
-}
-
 }  // namespace
 
 // Takes the indexes of consecutive arrays.
@@ -177,10 +164,12 @@ class era_reader::bit_folder final : public folder {
 
  private:
   void take_eras(std::uint64_t at, const std::byte* values, std::uint64_t count) override {
+    if (since_ > 0 && !base::any_le32_above(values, count, since_ - 1)) {
+      return;
+    }
     for (std::uint64_t i = 0; i < count; i += bits_per_word) {
-      const std::uint64_t n = std::min<std::uint64_t>(bits_per_word, count - i);
-      add(at + i, n == bits_per_word ? word_since(values + 4 * i, since_)
-                                     : bits_since(values + 4 * i, n, since_));
+      add(at + i,
+          bits_since(values + 4 * i, std::min<std::uint64_t>(bits_per_word, count - i), since_));
     }
   }
 

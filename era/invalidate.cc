@@ -1,8 +1,10 @@
 #include "era/invalidate.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
-#include <utility>
+#include <span>
+#include <vector>
 
 #include "base/json.h"
 #include "base/output.h"
@@ -12,8 +14,8 @@
 namespace era {
 namespace {
 
-// Blocks that are looked at for one piece of text.
-constexpr std::uint64_t blocks_in_a_piece = std::uint64_t{1} << 18;
+// Words that are looked at for one piece of text.
+constexpr std::uint64_t words_in_a_piece = 4096;
 
 // The blocks that are listed, one bit each. Once made, any thread may ask.
 class block_list {
@@ -23,18 +25,22 @@ class block_list {
     reader.written_since(words_);
   }
 
-  std::uint64_t nr_blocks() const { return nr_blocks_; }
+  std::uint64_t nr_words() const { return words_.size(); }
 
-  // The first run of listed blocks at `from` or later; an empty one at the end if there is none.
-  block_range next_run(std::uint64_t from) const {
-    const std::uint64_t first = find(from, true);
-    return {first, find(first, false)};
-  }
-
-  // The first that begins at `from` or later.
-  block_range next_beginning(std::uint64_t from) const {
-    const bool goes_on = from > 0 && from < nr_blocks_ && is_listed(from - 1);
-    return next_run(goes_on ? find(from, false) : from);
+  // The runs of listed blocks that begin in word i; valid while `room` is.
+  using room_for_runs = std::array<block_range, 32>;
+  std::span<const block_range> runs_of_word(std::uint64_t i, room_for_runs& room) const {
+    const std::uint64_t word = words_[i];
+    const std::uint64_t before = i > 0 ? words_[i - 1] >> 63 : 0;
+    const std::uint64_t behind = i + 1 < words_.size() ? words_[i + 1] << 63 : 0;
+    const std::uint64_t go_on = word & (word >> 1 | behind);
+    std::size_t count = 0;
+    for (std::uint64_t rest = word & ~(word << 1 | before); rest != 0; rest &= rest - 1) {
+      const auto bit = static_cast<unsigned>(std::countr_zero(rest));
+      const std::uint64_t first = 64 * i + bit;
+      room[count++] = {first, (go_on >> bit & 1) != 0 ? end_of_run(first) : first + 1};
+    }
+    return std::span(room).first(count);
   }
 
   std::uint64_t size() const {
@@ -46,15 +52,11 @@ class block_list {
   }
 
  private:
-  bool is_listed(std::uint64_t block) const { return (words_[block / 64] >> block % 64 & 1) != 0; }
-
-  // The first block at `from` or later that is listed, or that is not.
-  std::uint64_t find(std::uint64_t from, bool listed) const {
-    const std::uint64_t flip = listed ? 0 : ~std::uint64_t{0};
-    std::uint64_t skip = ~std::uint64_t{0} << from % 64;
-    for (std::uint64_t i = from / 64; i < words_.size(); ++i) {
-      if (const std::uint64_t word = (words_[i] ^ flip) & skip; word != 0) {
-        return std::min(nr_blocks_, 64 * i + static_cast<unsigned>(std::countr_zero(word)));
+  std::uint64_t end_of_run(std::uint64_t first) const {
+    std::uint64_t skip = ~std::uint64_t{0} << first % 64;
+    for (std::uint64_t i = first / 64; i < words_.size(); ++i) {
+      if (const std::uint64_t gaps = ~words_[i] & skip; gaps != 0) {
+        return std::min(nr_blocks_, 64 * i + static_cast<unsigned>(std::countr_zero(gaps)));
       }
       skip = ~std::uint64_t{0};
     }
@@ -90,12 +92,14 @@ class run_writer {
   base::numbered_text end_{"\" end = \""};
 };
 
-// Runs that begin at `first` or later, but before `end`.
+// Runs that begin in words first to end - 1.
 void write_runs(const block_list& blocks, std::uint64_t first, std::uint64_t end, base::text& out) {
   run_writer writer(out);
-  for (block_range run = blocks.next_beginning(first); run.first < std::min(end, run.end);
-       run = blocks.next_run(run.end)) {
-    writer.put(run);
+  block_list::room_for_runs room;
+  for (std::uint64_t i = first; i < end; ++i) {
+    for (const block_range& run : blocks.runs_of_word(i, room)) {
+      writer.put(run);
+    }
   }
 }
 
@@ -103,13 +107,12 @@ void write_xml(const block_list& blocks, base::output& out) {
   out << "<blocks>\n";
   std::uint64_t next = 0;
   base::print_in_order(out, [&]() -> base::text_maker {
-    if (next >= blocks.nr_blocks()) {
+    if (next == blocks.nr_words()) {
       return nullptr;
     }
-    const std::uint64_t first = std::exchange(next, next + blocks_in_a_piece);
-    return [&blocks, first](base::text& text) {
-      write_runs(blocks, first, first + blocks_in_a_piece, text);
-    };
+    const std::uint64_t first = next;
+    next = std::min(first + words_in_a_piece, blocks.nr_words());
+    return [&blocks, first, end = next](base::text& text) { write_runs(blocks, first, end, text); };
   });
   out << "</blocks>\n";
 }
@@ -141,11 +144,14 @@ void write_json(const metadata& read, const invalidate_options& options, const b
   json.number("total_blocks", total);
   json.number("total_bytes", total * block_bytes);
   json.begin_array("ranges");
-  for (block_range run = blocks.next_run(0); run.first < run.end; run = blocks.next_run(run.end)) {
-    json.begin_object();
-    json.number("begin", run.first);
-    json.number("end", run.end);
-    json.end_object();
+  block_list::room_for_runs room;
+  for (std::uint64_t i = 0; i < blocks.nr_words(); ++i) {
+    for (const block_range& run : blocks.runs_of_word(i, room)) {
+      json.begin_object();
+      json.number("begin", run.first);
+      json.number("end", run.end);
+      json.end_object();
+    }
   }
   json.end_array();
   json.end_object();

@@ -27,6 +27,12 @@ char* put_bit(base::numbered_text& line, char* at, std::uint32_t block, bool set
 
 }  // namespace
 
+xml_writer::xml_writer(base::text& out, bool compact) : out_(out), compact_(compact) {
+  for (std::uint32_t i = 0; i < era_ends_.size(); ++i) {
+    spell(era_ends_[i], i);
+  }
+}
+
 void xml_writer::begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
                                   std::uint32_t current_era) {
   out_ << "<superblock uuid=\"\" block_size=\"";
@@ -89,7 +95,10 @@ void xml_writer::eras(std::uint32_t first, std::span<const std::uint32_t> eras) 
         continue;
       }
       at = era_line_.put(at, first + i);
-      const era_end& end = end_for(here[i]);
+      era_end& end = era_ends_[here[i] % era_ends_.size()];
+      if (end.era != here[i]) {
+        spell(end, here[i]);
+      }
       std::memcpy(at, end.text.data(), end.text.size());
       at += end.length;
     }
@@ -99,19 +108,14 @@ void xml_writer::eras(std::uint32_t first, std::span<const std::uint32_t> eras) 
   }
 }
 
-// Few eras are in use at a time, so most lines find theirs spelt out.
-const xml_writer::era_end& xml_writer::end_for(std::uint32_t era) {
-  era_end& end = era_ends_[era % era_ends_.size()];
-  if (end.era != era || end.length == 0) {
-    constexpr std::string_view before = "\" era=\"";
-    constexpr std::string_view behind = "\"/>\n";
-    char* at = end.text.data() + before.copy(end.text.data(), before.size());
-    at = std::to_chars(at, end.text.data() + end.text.size(), era).ptr;
-    at += behind.copy(at, behind.size());
-    end.era = era;
-    end.length = static_cast<std::uint32_t>(at - end.text.data());
-  }
-  return end;
+void xml_writer::spell(era_end& end, std::uint32_t era) {
+  constexpr std::string_view before = "\" era=\"";
+  constexpr std::string_view behind = "\"/>\n";
+  char* at = end.text.data() + before.copy(end.text.data(), before.size());
+  at = std::to_chars(at, end.text.data() + end.text.size(), era).ptr;
+  at += behind.copy(at, behind.size());
+  end.era = era;
+  end.length = static_cast<std::uint32_t>(at - end.text.data());
 }
 
 }  // namespace era

@@ -16,7 +16,7 @@ namespace era {
 
 class xml_writer {
  public:
-  xml_writer(base::text& out, bool compact) : out_(out), compact_(compact) {}
+  xml_writer(base::text& out, bool compact);
 
   // Block size in sectors.
   void begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
@@ -38,18 +38,18 @@ class xml_writer {
  private:
   // The end of a line, which depends on the era alone.
   struct era_end {
-    std::uint32_t era = 0;
-    std::uint32_t length = 0;  // 0: not known yet
-    std::array<char, 24> text{};
+    std::uint32_t era;
+    std::uint32_t length;
+    std::array<char, 24> text;
   };
 
-  const era_end& end_for(std::uint32_t era);
+  static void spell(era_end& end, std::uint32_t era);
 
   base::text& out_;
   bool compact_;
   base::numbered_text bit_line_{"    <bit block=\""};
   base::numbered_text era_line_{"    <era block=\""};
-  std::array<era_end, 256> era_ends_;
+  std::array<era_end, 128> era_ends_;  // each era has one place, and few are in use at a time
 };
 
 }  // namespace era

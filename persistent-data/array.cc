@@ -145,28 +145,27 @@ void array_block_batch::read(block_reader& reader, std::span<const array_block_r
   for (const array_block_request& request : requests) {
     blocks_.push_back(request.ref.block);
   }
-  reader.read(array_block, blocks_, buffer_, faults_);
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const array_block_request& request = requests[i];
-    std::optional<damage>& fault = faults_[i];
-    if (!fault) {
-      fault = check_array_block(buffer_.block(i), request.ref.block, request.value_size,
-                                request.entries);
-    }
-    if (fault) {
-      fault->first_lost = std::uint64_t{request.ref.key} * array_capacity(request.value_size);
-      fault->end_lost = fault->first_lost + request.entries;
-    }
-  }
+  reader.fetch(array_block, blocks_, buffer_, faults_);
 }
 
-void array_block_batch::hand_over(array_block_visitor& visitor) const {
+void array_block_batch::hand_over(array_block_visitor& visitor) {
   for (std::size_t i = 0; i < requests_.size(); ++i) {
-    if (faults_[i]) {
-      visitor.damaged(requests_[i], *faults_[i]);
-    } else {
-      visitor.values(requests_[i], buffer_.block(i) + array_header_size);
+    const std::byte* const block = buffer_.block(i);
+    const array_block_request& request = requests_[i];
+    std::optional<damage>& fault = faults_[i];
+    if (!fault) {
+      fault = check_head(array_block, request.ref.block, block);
     }
+    if (!fault) {
+      fault = check_array_block(block, request.ref.block, request.value_size, request.entries);
+    }
+    if (!fault) {
+      visitor.values(request, block + array_header_size);
+      continue;
+    }
+    fault->first_lost = std::uint64_t{request.ref.key} * array_capacity(request.value_size);
+    fault->end_lost = fault->first_lost + request.entries;
+    visitor.damaged(request, *fault);
   }
 }
 

@@ -97,7 +97,9 @@ class array_block_batch {
 
   // The requests, at most `most`, must stay where they are.
   void read(block_reader& reader, std::span<const array_block_request> requests);
-  void hand_over(array_block_visitor& visitor) const;
+
+  // Verifies them and hands them over, in the order of the requests.
+  void hand_over(array_block_visitor& visitor);
 
  private:
   std::span<const array_block_request> requests_;
@@ -118,8 +120,8 @@ class array_block_reader {
 };
 
 // Reads array blocks as they lie on the device and hands them over in that order: the fastest way
-// where the caller has no order of its own. Another thread reads ahead and verifies; `visitor` is
-// called by the present one. The reader must not be used meanwhile.
+// where the caller has no order of its own. Another thread reads ahead; `visitor` is called by the
+// present one. The reader must not be used meanwhile.
 void read_in_disk_order(block_reader& reader, std::vector<array_block_request> requests,
                         array_block_visitor& visitor);
 

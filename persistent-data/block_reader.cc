@@ -48,6 +48,16 @@ std::optional<damage> check_head(const block_type& type, block_nr where, const s
 
 void block_reader::read(const block_type& type, std::span<const block_nr> blocks,
                         block_buffer& buffer, std::vector<std::optional<damage>>& faults) {
+  fetch(type, blocks, buffer, faults);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    if (!faults[i]) {
+      faults[i] = check_head(type, blocks[i], buffer.block(i));
+    }
+  }
+}
+
+void block_reader::fetch(const block_type& type, std::span<const block_nr> blocks,
+                         block_buffer& buffer, std::vector<std::optional<damage>>& faults) {
   faults.assign(blocks.size(), std::nullopt);
   requests_.clear();
   request_of_.clear();
@@ -68,8 +78,6 @@ void block_reader::read(const block_type& type, std::span<const block_nr> blocks
     if (requests_[r].error != 0) {
       faults[i] = damage{damage_kind::block_unreadable, blocks[i],
                          std::string("cannot be read: ") + std::strerror(requests_[r].error)};
-    } else {
-      faults[i] = check_head(type, blocks[i], buffer.block(i));
     }
   }
 }

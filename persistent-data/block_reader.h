@@ -13,8 +13,8 @@
 namespace pd {
 
 // How many blocks a caller should ask for at once: enough to keep a device busy, and few enough
-// that several batches fit in memory (4 MiB each).
-inline constexpr std::size_t read_batch = 1024;
+// that several batches fit in memory (2 MiB each).
+inline constexpr std::size_t read_batch = 512;
 
 // Says what a block with a wrong checksum looks like, if it is one of those that pd knows.
 std::string describe_bad_checksum(const block_type& expected, const std::byte* block);
@@ -35,6 +35,11 @@ class block_reader {
   // leaves in faults[i] what is wrong with it.
   void read(const block_type& type, std::span<const block_nr> blocks, block_buffer& buffer,
             std::vector<std::optional<damage>>& faults);
+
+  // The same, but for check_head, which is left to the caller: who looks at a block soon after
+  // finds it in the processor's cache.
+  void fetch(const block_type& type, std::span<const block_nr> blocks, block_buffer& buffer,
+             std::vector<std::optional<damage>>& faults);
 
   // Blocks read since the beginning.
   std::uint64_t blocks_read() const { return blocks_read_; }

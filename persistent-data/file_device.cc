@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include "base/error.h"
@@ -15,8 +16,13 @@ namespace pd {
 namespace {
 
 constexpr int queue_depth = 64;
-constexpr std::size_t max_blocks_in_a_request = 256;
+constexpr std::size_t max_blocks_in_a_request = 2048;
+constexpr std::size_t max_parts = IOV_MAX;
 constexpr std::size_t few_transfers = 16;
+constexpr int most_cache_misses = 8;
+
+// To read so many blocks that nobody asked for costs less than another request.
+constexpr block_nr widest_gap = 4;
 
 const char* const busy_for_reading =
     "Deactivate the device that uses it, or, on a live era device, take a metadata snapshot\n"
@@ -46,36 +52,91 @@ base::file_handle open_checked(const std::string& path, int flags) {
 
 }  // namespace
 
-// Neighbouring blocks that move in one request.
+// Blocks that move in one request.
 struct file_device::transfer {
   block_nr first = 0;
-  std::vector<iovec> parts;  // one a block
-  std::vector<read_request*> readers;
-  std::size_t bytes() const { return parts.size() * block_size; }
+  std::size_t nr_blocks = 0;
+  std::size_t first_part = 0;
+  std::size_t nr_parts = 0;
+  std::size_t first_request = 0;
+  std::size_t nr_requests = 0;
   long result = 0;  // bytes moved, or minus an errno
+
+  bool is_done() const { return result == static_cast<long>(nr_blocks * block_size); }
 };
 
-// Blocks come in ascending order: the last transfer if this one goes on where it ends, or a new
-// one.
-file_device::transfer& file_device::transfer_for(block_nr where, std::vector<transfer>& transfers) {
-  if (!transfers.empty()) {
-    transfer& last = transfers.back();
-    if (last.first + last.parts.size() == where && last.parts.size() < max_blocks_in_a_request) {
-      return last;
+// The transfers of a batch, and the memory that they fill or empty.
+struct file_device::plan {
+  std::vector<transfer> transfers;
+  std::vector<iovec> parts;
+
+  // Takes blocks in ascending order. Where there is a `gap`, small ones are read into it.
+  void add(block_nr where, std::byte* memory, std::byte* gap) {
+    if (!joins_last(where, gap != nullptr ? widest_gap : 0)) {
+      transfer& added = transfers.emplace_back();
+      added.first = where;
+      added.first_part = parts.size();
+      added.first_request = nr_requests;
     }
+    transfer& last = transfers.back();
+    while (last.first + last.nr_blocks < where) {
+      add_part(last, gap);
+    }
+    add_part(last, memory);
+    ++last.nr_requests;
+    ++nr_requests;
   }
-  transfers.emplace_back().first = where;
-  return transfers.back();
-}
+
+  iovec* parts_of(const transfer& one) { return parts.data() + one.first_part; }
+  const iovec* parts_of(const transfer& one) const { return parts.data() + one.first_part; }
+
+ private:
+  bool joins_last(block_nr where, block_nr most_between) const {
+    if (transfers.empty()) {
+      return false;
+    }
+    const transfer& last = transfers.back();
+    const block_nr end = last.first + last.nr_blocks;
+    return where >= end && where - end <= most_between &&
+           where + 1 - last.first <= max_blocks_in_a_request &&
+           last.nr_parts + (where - end) + 1 <= max_parts;
+  }
+
+  void add_part(transfer& to, std::byte* memory) {
+    ++to.nr_blocks;
+    if (to.nr_parts > 0) {
+      iovec& last = parts.back();
+      if (static_cast<std::byte*>(last.iov_base) + last.iov_len == memory) {
+        last.iov_len += block_size;
+        return;
+      }
+    }
+    parts.push_back({memory, block_size});
+    ++to.nr_parts;
+  }
+
+  std::size_t nr_requests = 0;
+};
 
 file_device::file_device(std::string path, int flags)
     : name_(std::move(path)), file_(open_checked(name_, flags)) {
   size_in_bytes_ = base::size_in_bytes(file_.fd(), name_);
+  open_cached(flags);
+}
+
+void file_device::open_cached(int flags) {
+  struct stat info {};
+  if ((flags & O_ACCMODE) == O_RDONLY && ::fstat(file_.fd(), &info) == 0 && S_ISREG(info.st_mode)) {
+    cached_ = base::file_handle(::open(name_.c_str(), O_RDONLY | O_CLOEXEC));
+  }
 }
 
 file_device::file_device(file_device&& other) noexcept
     : name_(std::move(other.name_)),
       file_(std::move(other.file_)),
+      cached_(std::move(other.cached_)),
+      cache_misses_(other.cache_misses_),
+      gap_(std::move(other.gap_)),
       size_in_bytes_(other.size_in_bytes_),
       aio_(std::exchange(other.aio_, nullptr)),
       aio_refused_(other.aio_refused_) {}
@@ -112,33 +173,33 @@ void file_device::read(std::span<read_request> batch) {
     request.error = 0;
     order.push_back(&request);
   }
-  std::sort(order.begin(), order.end(),
-            [](const read_request* a, const read_request* b) { return a->where < b->where; });
-  std::vector<transfer> transfers;
+  const auto on_disk = [](const read_request* a, const read_request* b) {
+    return a->where < b->where;
+  };
+  if (!std::is_sorted(order.begin(), order.end(), on_disk)) {
+    std::sort(order.begin(), order.end(), on_disk);
+  }
+  plan all;
   for (read_request* request : order) {
-    transfer& joined = transfer_for(request->where, transfers);
-    joined.parts.push_back({request->into, block_size});
-    joined.readers.push_back(request);
+    all.add(request->where, request->into, gap_.block(0));
   }
-  run(transfers, false);
+  run(all, false);
+  for (const transfer& moved : all.transfers) {
+    if (!moved.is_done()) {
+      read_singly(std::span(order).subspan(moved.first_request, moved.nr_requests));
+    }
+  }
+}
 
-  // A bad sector fails the whole request that it is in: ask for each block alone.
-  std::vector<transfer> singles;
-  for (const transfer& moved : transfers) {
-    if (moved.result == static_cast<long>(moved.bytes())) {
-      continue;
-    }
-    for (std::size_t i = 0; i < moved.parts.size(); ++i) {
-      transfer& single = singles.emplace_back();
-      single.first = moved.first + i;
-      single.parts.push_back(moved.parts[i]);
-      single.readers.push_back(moved.readers[i]);
-    }
-  }
-  run(singles, false);
-  for (const transfer& single : singles) {
-    if (single.result != static_cast<long>(block_size)) {
-      single.readers.front()->error = single.result < 0 ? static_cast<int>(-single.result) : EIO;
+// A bad sector fails the whole transfer that it is in: ask for each block alone.
+void file_device::read_singly(std::span<read_request* const> requests) {
+  for (read_request* request : requests) {
+    plan single;
+    single.add(request->where, request->into, nullptr);
+    run(single, false);
+    const long result = single.transfers.front().result;
+    if (result != static_cast<long>(block_size)) {
+      request->error = result < 0 ? static_cast<int>(-result) : EIO;
     }
   }
 }
@@ -151,14 +212,13 @@ void file_device::write(std::span<const write_request> batch) {
   }
   std::sort(order.begin(), order.end(),
             [](const write_request* a, const write_request* b) { return a->where < b->where; });
-  std::vector<transfer> transfers;
+  plan all;
   for (const write_request* request : order) {
-    transfer_for(request->where, transfers)
-        .parts.push_back({const_cast<std::byte*>(request->from), block_size});
+    all.add(request->where, const_cast<std::byte*>(request->from), nullptr);
   }
-  run(transfers, true);
-  for (const transfer& moved : transfers) {
-    if (moved.result != static_cast<long>(moved.bytes())) {
+  run(all, true);
+  for (const transfer& moved : all.transfers) {
+    if (!moved.is_done()) {
       const int error = moved.result < 0 ? static_cast<int>(-moved.result) : ENOSPC;
       throw base::io_error(base::system_message(name_, error));
     }
@@ -171,14 +231,14 @@ void file_device::flush() {
   }
 }
 
-void file_device::run(std::vector<transfer>& transfers, bool writing) {
-  if (transfers.empty()) {
+void file_device::run(plan& all, bool writing) {
+  if (all.transfers.empty()) {
     return;
   }
-  if (transfers.size() > few_transfers && has_aio()) {
-    run_async(transfers, writing);
+  if (all.transfers.size() > few_transfers && !cached_.is_open() && has_aio()) {
+    run_async(all, writing);
   } else {
-    run_sync(transfers, writing);
+    run_sync(all, writing);
   }
 }
 
@@ -192,13 +252,29 @@ bool file_device::has_aio() {
   return aio_ != nullptr;
 }
 
-void file_device::run_sync(std::vector<transfer>& transfers, bool writing) {
-  for (transfer& one : transfers) {
+// False where the page cache does not have all of it.
+bool file_device::read_cached(const plan& all, transfer& one) {
+  if (!cached_.is_open()) {
+    return false;
+  }
+  one.result = ::preadv2(cached_.fd(), all.parts_of(one), static_cast<int>(one.nr_parts),
+                         static_cast<off_t>(one.first * block_size), RWF_NOWAIT);
+  if (!one.is_done() && ++cache_misses_ == most_cache_misses) {
+    cached_ = base::file_handle();
+  }
+  return one.is_done();
+}
+
+void file_device::run_sync(plan& all, bool writing) {
+  for (transfer& one : all.transfers) {
+    if (!writing && read_cached(all, one)) {
+      continue;
+    }
     const auto offset = static_cast<off_t>(one.first * block_size);
-    const int count = static_cast<int>(one.parts.size());
+    const int count = static_cast<int>(one.nr_parts);
     do {
-      one.result = writing ? ::pwritev(file_.fd(), one.parts.data(), count, offset)
-                           : ::preadv(file_.fd(), one.parts.data(), count, offset);
+      one.result = writing ? ::pwritev(file_.fd(), all.parts_of(one), count, offset)
+                           : ::preadv(file_.fd(), all.parts_of(one), count, offset);
     } while (one.result < 0 && errno == EINTR);
     if (one.result < 0) {
       one.result = -errno;
@@ -206,17 +282,18 @@ void file_device::run_sync(std::vector<transfer>& transfers, bool writing) {
   }
 }
 
-void file_device::run_async(std::vector<transfer>& transfers, bool writing) {
+void file_device::run_async(plan& all, bool writing) {
+  std::vector<transfer>& transfers = all.transfers;
   std::vector<iocb> controls(transfers.size());
   std::vector<iocb*> pointers(transfers.size());
   for (std::size_t i = 0; i < transfers.size(); ++i) {
     transfer& one = transfers[i];
     const auto offset = static_cast<long long>(one.first * block_size);
-    const int count = static_cast<int>(one.parts.size());
+    const int count = static_cast<int>(one.nr_parts);
     if (writing) {
-      ::io_prep_pwritev(&controls[i], file_.fd(), one.parts.data(), count, offset);
+      ::io_prep_pwritev(&controls[i], file_.fd(), all.parts_of(one), count, offset);
     } else {
-      ::io_prep_preadv(&controls[i], file_.fd(), one.parts.data(), count, offset);
+      ::io_prep_preadv(&controls[i], file_.fd(), all.parts_of(one), count, offset);
     }
     controls[i].data = &one;
     pointers[i] = &controls[i];

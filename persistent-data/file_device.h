@@ -1,8 +1,9 @@
 // A block device on a regular file or a block device of the system, by libaio.
 //
 // Reads and writes go past the page cache (O_DIRECT) where the file system allows it: a live
-// device's metadata is written beneath the page cache, so only direct reads see it. A batch is
-// sorted, neighbours are merged into large requests, and many are kept in flight. Not thread safe.
+// device's metadata is written beneath the page cache, so only direct reads see it. A regular file
+// is one with its page cache; what is there is taken from there. A batch is sorted, neighbours are
+// merged into large requests, and many are kept in flight. Not thread safe.
 #pragma once
 
 #include <libaio.h>
@@ -45,17 +46,23 @@ class file_device final : public block_device {
 
  private:
   struct transfer;
+  struct plan;
 
   file_device(std::string path, int flags);
 
-  static transfer& transfer_for(block_nr where, std::vector<transfer>& transfers);
+  void open_cached(int flags);
+  bool read_cached(const plan& all, transfer& one);
+  void read_singly(std::span<read_request* const> requests);
   bool has_aio();
-  void run(std::vector<transfer>& transfers, bool writing);
-  void run_sync(std::vector<transfer>& transfers, bool writing);
-  void run_async(std::vector<transfer>& transfers, bool writing);
+  void run(plan& all, bool writing);
+  void run_sync(plan& all, bool writing);
+  void run_async(plan& all, bool writing);
 
   std::string name_;
   base::file_handle file_;
+  base::file_handle cached_;  // the same by way of the page cache; open while that has what we read
+  int cache_misses_ = 0;
+  block_buffer gap_{1};  // takes what nobody asked for
   std::uint64_t size_in_bytes_ = 0;
   io_context_t aio_ = nullptr;  // null: not needed so far
   bool aio_refused_ = false;    // this system has no aio to give; requests go one by one
