@@ -32,13 +32,16 @@ class block_list {
   std::span<const block_range> runs_of_word(std::uint64_t i, room_for_runs& room) const {
     const std::uint64_t word = words_[i];
     const std::uint64_t before = i > 0 ? words_[i - 1] >> 63 : 0;
-    const std::uint64_t behind = i + 1 < words_.size() ? words_[i + 1] << 63 : 0;
-    const std::uint64_t go_on = word & (word >> 1 | behind);
+    std::uint64_t ends = ~word & (word << 1 | before);
+    if (before != 0) {
+      ends &= ends - 1;  // of the run that goes on from the word before, if it ends here
+    }
     std::size_t count = 0;
     for (std::uint64_t rest = word & ~(word << 1 | before); rest != 0; rest &= rest - 1) {
-      const auto bit = static_cast<unsigned>(std::countr_zero(rest));
-      const std::uint64_t first = 64 * i + bit;
-      room[count++] = {first, (go_on >> bit & 1) != 0 ? end_of_run(first) : first + 1};
+      const std::uint64_t first = 64 * i + static_cast<unsigned>(std::countr_zero(rest));
+      const std::uint64_t end = 64 * i + static_cast<unsigned>(std::countr_zero(ends));
+      room[count++] = {first, ends != 0 ? end : end_of_run(i + 1)};
+      ends &= ends - 1;
     }
     return std::span(room).first(count);
   }
@@ -52,15 +55,13 @@ class block_list {
   }
 
  private:
-  std::uint64_t end_of_run(std::uint64_t first) const {
-    std::uint64_t skip = ~std::uint64_t{0} << first % 64;
-    for (std::uint64_t i = first / 64; i < words_.size(); ++i) {
-      if (const std::uint64_t gaps = ~words_[i] & skip; gaps != 0) {
-        return std::min(nr_blocks_, 64 * i + static_cast<unsigned>(std::countr_zero(gaps)));
-      }
-      skip = ~std::uint64_t{0};
+  // Of one that goes on at the beginning of word i.
+  std::uint64_t end_of_run(std::uint64_t i) const {
+    while (i < words_.size() && ~words_[i] == 0) {
+      ++i;
     }
-    return nr_blocks_;
+    return i < words_.size() ? 64 * i + static_cast<unsigned>(std::countr_one(words_[i]))
+                             : nr_blocks_;
   }
 
   std::uint64_t nr_blocks_;
@@ -70,11 +71,11 @@ class block_list {
 // The spaces around the second = are 0.9.0's; parsers in the wild expect them.
 class run_writer {
  public:
-  explicit run_writer(base::text& out) : out_(out) {}
+  // put() may write to so many bytes, though fewer count.
+  static constexpr std::size_t longest = 2 * base::numbered_text::longest + 4;
 
-  void put(const block_range& run) {
-    constexpr std::string_view end = "\"/>\n";
-    char* at = out_.room(2 * base::numbered_text::longest + end.size());
+  // Returns where the text ends.
+  char* put(char* at, const block_range& run) {
     const auto first = static_cast<std::uint32_t>(run.first);
     if (run.end - run.first == 1) {
       at = single_.put(at, first);
@@ -82,11 +83,11 @@ class run_writer {
       at = begin_.put(at, first);
       at = end_.put(at, static_cast<std::uint32_t>(run.end));
     }
-    out_.end_at(at + end.copy(at, end.size()));
+    constexpr std::string_view behind = "\"/>\n";
+    return at + behind.copy(at, behind.size());
   }
 
  private:
-  base::text& out_;
   base::numbered_text single_{"  <block block=\""};
   base::numbered_text begin_{"  <range begin=\""};
   base::numbered_text end_{"\" end = \""};
@@ -94,12 +95,14 @@ class run_writer {
 
 // Runs that begin in words first to end - 1.
 void write_runs(const block_list& blocks, std::uint64_t first, std::uint64_t end, base::text& out) {
-  run_writer writer(out);
+  run_writer writer;
   block_list::room_for_runs room;
   for (std::uint64_t i = first; i < end; ++i) {
+    char* at = out.room(room.size() * run_writer::longest);
     for (const block_range& run : blocks.runs_of_word(i, room)) {
-      writer.put(run);
+      at = writer.put(at, run);
     }
+    out.end_at(at);
   }
 }
 
