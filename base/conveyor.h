@@ -38,13 +38,9 @@ class conveyor {
     }
   }
 
-  // Everything that next() returned must be gone.
+  // Waits for the maker to return. Everything that next() returned must be gone.
   ~conveyor() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopped_ = true;
-    }
-    changed_.notify_all();
+    stop();
     if (thread_.joinable()) {
       thread_.join();
     }
@@ -53,6 +49,15 @@ class conveyor {
   conveyor(const conveyor&) = delete;
   conveyor& operator=(const conveyor&) = delete;
 
+  // Any thread may call it: from now on next() returns null, to those as well who are waiting.
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_all();
+  }
+
   // The next in the order of making; null at the end. It waits until one is there, so somebody else
   // must not hold all of them for good.
   std::shared_ptr<T> next() {
@@ -60,7 +65,10 @@ class conveyor {
     if (!thread_.joinable() && made_.empty() && !ended_) {
       make_one(lock);
     }
-    changed_.wait(lock, [&] { return !made_.empty() || ended_; });
+    changed_.wait(lock, [&] { return !made_.empty() || ended_ || stopped_; });
+    if (stopped_) {
+      return nullptr;
+    }
     if (made_.empty()) {
       if (failure_) {
         std::rethrow_exception(failure_);

@@ -10,10 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/conveyor.h"
 #include "base/error.h"
-#include "base/file_handle.h"
+#include "base/input.h"
 #include "base/number.h"
 #include "era/superblock.h"
+#include "era/xml_events.h"
 #include "era/xml_scanner.h"
 
 namespace era {
@@ -21,7 +23,6 @@ namespace {
 
 constexpr std::size_t chunk_bytes = 256 * 1024;
 constexpr long long longest_token = 4 * chunk_bytes;
-constexpr std::size_t batch_runs = 4096;
 constexpr std::size_t most_remarks = 16;
 
 // What a document says, in a message of bearable length.
@@ -56,11 +57,9 @@ class attributes {
 
 class reader {
  public:
-  reader(std::string name, xml_sink& sink, const std::function<void(const std::string&)>& remark,
-         bool scanning)
+  reader(std::string name, base::input& input, bool scanning)
       : name_(std::move(name)),
-        sink_(sink),
-        remark_(remark),
+        input_(input),
         scanning_(scanning),
         parser_(XML_ParserCreate(nullptr)) {
     if (!parser_) {
@@ -72,23 +71,21 @@ class reader {
     XML_SetStartDoctypeDeclHandler(parser_.get(), on_doctype);
   }
 
-  void read(int fd) {
-    std::vector<char> buffer(chunk_bytes);
-    std::size_t kept = 0;  // the beginning of a line that was not read in full
-    bool at_end = false;
-    while (!at_end) {
-      if (kept == buffer.size()) {
-        parse({buffer.data(), kept}, false);
-        kept = 0;
-      }
-      const std::size_t room = buffer.size() - kept;
-      const std::size_t got = base::read_up_to(fd, buffer.data() + kept, room, name_);
-      at_end = got < room;
-      const std::string_view rest = take_lines({buffer.data(), kept + got});
-      kept = rest.size();
-      std::copy(rest.begin(), rest.end(), buffer.begin());
+  // Replaces `into` by what the next part of the document says. False behind its end, or where it
+  // was refused: then that is the last of what `into` says.
+  bool read_part(xml_events& into) {
+    if (ended_) {
+      return false;
     }
-    parse({buffer.data(), kept}, true);
+    into.clear();
+    events_ = &into;
+    try {
+      ended_ = !parse_next_chunk();
+    } catch (...) {
+      into.fail(std::current_exception());
+      ended_ = true;
+    }
+    return true;
   }
 
  private:
@@ -97,6 +94,24 @@ class reader {
   struct free_parser {
     void operator()(XML_Parser parser) const { XML_ParserFree(parser); }
   };
+
+  // False behind the end of the document.
+  bool parse_next_chunk() {
+    if (kept_ == buffer_.size()) {
+      parse({buffer_.data(), kept_}, false);
+      kept_ = 0;
+    }
+    const std::size_t room = buffer_.size() - kept_;
+    const std::size_t got = input_.read_up_to(buffer_.data() + kept_, room);
+    const std::string_view rest = take_lines({buffer_.data(), kept_ + got});
+    kept_ = rest.size();
+    std::copy(rest.begin(), rest.end(), buffer_.begin());
+    if (got == room) {
+      return true;
+    }
+    parse({buffer_.data(), kept_}, true);
+    return false;
+  }
 
   // Takes whole lines: those that every dump is full of by the scanner, the others by Expat.
   // Returns what is left.
@@ -154,20 +169,17 @@ class reader {
   // will deal with. Returns how many bytes were taken.
   std::size_t scan(std::string_view text) {
     const bool bits = inside_ == inside::writeset;
-    leaf_scanner scanner = bits ? leaf_scanner(leaf_scanner::kind::bits, nr_bits_, 1)
-                                : leaf_scanner(leaf_scanner::kind::eras, nr_blocks_, current_era_);
-    std::size_t taken = 0;
-    while (true) {
-      const leaf_scanner::lines lines = scanner.scan(text.substr(taken));
-      if (lines.leaves.empty()) {
-        return taken;
-      }
-      for (const leaf_scanner::leaf& leaf : lines.leaves) {
-        add({leaf.block, 1, leaf.value, {next_line(), leaf.column}});
-        ++scanned_lines_;
-      }
-      taken += lines.bytes;
+    const leaf_scanner scanner =
+        bits ? leaf_scanner(leaf_scanner::kind::bits, nr_bits_, 1)
+             : leaf_scanner(leaf_scanner::kind::eras, nr_blocks_, current_era_);
+    std::vector<leaf_scanner::leaf>& lines = events_->lines();
+    const std::size_t before = lines.size();
+    const std::size_t bytes = scanner.scan(text, lines);
+    if (lines.size() > before) {
+      events_->add_lines(bits, before, next_line());
+      scanned_lines_ += lines.size() - before;
     }
+    return bytes;
   }
 
   std::uint64_t next_line() const { return scanned_lines_ + lines_fed_ + 1; }
@@ -293,7 +305,7 @@ class reader {
     }
     nr_blocks_ = number("superblock", given, "nr_blocks", max_data_blocks);
     current_era_ = number("superblock", given, "current_era", UINT32_MAX);
-    sink_.begin_superblock(block_size, nr_blocks_, current_era_);
+    events_->begin_superblock(block_size, nr_blocks_, current_era_);
     inside_ = inside::superblock;
   }
 
@@ -302,7 +314,7 @@ class reader {
     const std::uint32_t era = number("writeset", given, "era", UINT32_MAX);
     check_era(era);
     nr_bits_ = number("writeset", given, "nr_bits", UINT32_MAX);
-    sink_.begin_writeset(era, nr_bits_, here());
+    events_->begin_writeset(era, nr_bits_, here());
     inside_ = inside::writeset;
   }
 
@@ -324,7 +336,7 @@ class reader {
       refuse("value is " + quoted(text) + ", not \"true\" or \"false\"");
     }
     check_bits(block, 1);
-    add({block, 1, text == "true" ? 1U : 0U, here()});
+    events_->bits({block, 1, text == "true" ? 1U : 0U, here()});
     begin_leaf(inside::writeset);
   }
 
@@ -334,7 +346,7 @@ class reader {
     const std::uint32_t count = number("marked", given, "len", UINT32_MAX);
     check_bits(first, count);
     if (count > 0) {
-      add({first, count, 1, here()});
+      events_->bits({first, count, 1, here()});
     }
     begin_leaf(inside::writeset);
   }
@@ -348,7 +360,7 @@ class reader {
     }
     const std::uint32_t era = number("era", given, "era", UINT32_MAX);
     check_era(era);
-    add({block, 1, era, here()});
+    events_->eras({block, 1, era, here()});
     begin_leaf(inside::era_array);
   }
 
@@ -363,17 +375,15 @@ class reader {
         inside_ = leaf_parent_;
         return;
       case inside::writeset:
-        hand_on();
-        sink_.end_writeset();
+        events_->end_writeset();
         inside_ = inside::superblock;
         return;
       case inside::era_array:
-        hand_on();
         inside_ = inside::superblock;
         return;
       case inside::superblock:
         if (!had_era_array_) {
-          remark_(name_ + ": no <era_array>; the era array is taken as all 0");
+          events_->remark(name_ + ": no <era_array>; the era array is taken as all 0");
         }
         inside_ = inside::nothing;
         return;
@@ -424,40 +434,18 @@ class reader {
       }
       if (!is_known && remarks_.size() < most_remarks &&
           remarks_.insert(std::string(element) + " " + shortened(*at)).second) {
-        remark_(name_ + ": line " + std::to_string(here().line) + ": attribute " + shortened(*at) +
-                " of <" + element + "> is unknown and ignored");
+        events_->remark(name_ + ": line " + std::to_string(here().line) + ": attribute " +
+                        shortened(*at) + " of <" + element + "> is unknown and ignored");
       }
     }
   }
 
-  void add(const xml_run& run) {
-    if (!runs_.empty() && runs_.back().value == run.value &&
-        std::uint64_t{runs_.back().first} + runs_.back().count == run.first) {
-      runs_.back().count += run.count;
-      return;
-    }
-    runs_.push_back(run);
-    if (runs_.size() == batch_runs) {
-      hand_on();
-    }
-  }
-
-  void hand_on() {
-    if (runs_.empty()) {
-      return;
-    }
-    const bool eras = inside_ == inside::era_array;
-    if (eras) {
-      sink_.eras(runs_);
-    } else {
-      sink_.bits(runs_);
-    }
-    runs_.clear();
-  }
-
   std::string name_;
-  xml_sink& sink_;
-  const std::function<void(const std::string&)>& remark_;
+  base::input& input_;
+  std::vector<char> buffer_ = std::vector<char>(chunk_bytes);
+  std::size_t kept_ = 0;  // of the buffer: the beginning of a line that was not read in full
+  bool ended_ = false;
+  xml_events* events_ = nullptr;
   bool scanning_;
   std::unique_ptr<XML_ParserStruct, free_parser> parser_;
   std::exception_ptr failure_;
@@ -475,7 +463,6 @@ class reader {
   std::uint32_t nr_blocks_ = 0;
   std::uint32_t current_era_ = 0;
   std::uint32_t nr_bits_ = 0;
-  std::vector<xml_run> runs_;
   std::set<std::string> remarks_;
 };
 
@@ -488,7 +475,15 @@ void refuse_xml(const std::string& name, text_position at, const std::string& re
 
 void read_xml(int fd, const std::string& name, xml_sink& sink,
               const std::function<void(const std::string&)>& remark, bool scanning) {
-  reader(name, sink, remark, scanning).read(fd);
+  base::input input(fd, name);
+  reader parsing(name, input, scanning);
+  base::conveyor<xml_events> parts(4, [&](xml_events& part) { return parsing.read_part(part); });
+  // Whatever ends this: the parser must not go on waiting for a pipe.
+  const auto stop = [](base::input* waited_for) { waited_for->stop(); };
+  const std::unique_ptr<base::input, void (*)(base::input*)> stop_at_exit(&input, stop);
+  while (const auto part = parts.next()) {
+    part->replay(sink, remark);
+  }
 }
 
 }  // namespace era

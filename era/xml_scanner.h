@@ -5,13 +5,12 @@
 //     <era block="17" era="5"/>
 //
 // after any number of blanks, with nothing behind it in the line. Anything else ends the scan; what
-// it is, is for Expat to say. Not thread safe.
+// it is, is for Expat to say. Thread safe: no state that changes.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <span>
 #include <string_view>
+#include <vector>
 
 namespace era {
 
@@ -25,28 +24,19 @@ class leaf_scanner {
     std::uint32_t column;  // of the tag, from 1
   };
 
-  // One leaf a line; valid until the next scan.
-  struct lines {
-    std::span<const leaf> leaves;
-    std::size_t bytes;
-  };
-
   // Lines with a block from `end_block` on or a value above `most_value` are not of the form.
   leaf_scanner(kind of, std::uint64_t end_block, std::uint32_t most_value)
       : kind_(of), end_block_(end_block), most_value_(most_value) {}
 
-  // The lines that `text` begins with, which must be the beginning of a line: as many as there are
-  // of the form and in full, up to some hundreds. None at the end of the text, where the look-ahead
-  // would leave it.
-  lines scan(std::string_view text);
+  // Appends the lines that `text` begins with, which must be the beginning of a line: as many as
+  // there are of the form and in full. None at the end of the text, where the look-ahead would
+  // leave it. Returns their bytes.
+  std::size_t scan(std::string_view text, std::vector<leaf>& lines) const;
 
  private:
-  const char* scan_line(const char* at, const char* end, leaf& found) const;
-
   kind kind_;
   std::uint64_t end_block_;
   std::uint32_t most_value_;
-  std::array<leaf, 512> leaves_;
 };
 
 }  // namespace era

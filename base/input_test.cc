@@ -1,0 +1,88 @@
+#include "base/input.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file_test_support.h"
+
+namespace {
+
+using base::test::temporary_folder;
+using base::test::write_file;
+
+struct pipe_ends {
+  pipe_ends() {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(::pipe(ends), 0);
+    from = base::file_handle(ends[0]);
+    into = base::file_handle(ends[1]);
+  }
+  base::file_handle from;
+  base::file_handle into;
+};
+
+TEST(input, reads_up_to_the_end) {
+  const temporary_folder folder;
+  write_file(folder / "file", "0123456789");
+  const base::file_handle file(::open((folder / "file").c_str(), O_RDONLY | O_CLOEXEC));
+  base::input from(file.fd(), "file");
+  std::vector<char> bytes(8);
+  EXPECT_EQ(from.read_up_to(bytes.data(), bytes.size()), 8U);
+  EXPECT_EQ(std::string(bytes.data(), 8), "01234567");
+  EXPECT_EQ(from.read_up_to(bytes.data(), bytes.size()), 2U);
+  EXPECT_EQ(std::string(bytes.data(), 2), "89");
+  EXPECT_EQ(from.read_up_to(bytes.data(), bytes.size()), 0U);
+}
+
+TEST(input, waits_for_all_that_a_pipe_is_given) {
+  pipe_ends ends;
+  base::input from(ends.from.fd(), "pipe");
+  std::thread writer([&] {
+    for (int i = 0; i < 100; ++i) {
+      base::write_all(ends.into.fd(), "some text ", 10, "pipe");
+    }
+    ends.into = base::file_handle();
+  });
+  std::vector<char> bytes(2000);
+  EXPECT_EQ(from.read_up_to(bytes.data(), 600), 600U);
+  EXPECT_EQ(from.read_up_to(bytes.data(), 2000), 400U);
+  writer.join();
+}
+
+TEST(input, waits_for_a_pipe_that_would_rather_not_block) {
+  pipe_ends ends;
+  ASSERT_EQ(::fcntl(ends.from.fd(), F_SETFL, O_NONBLOCK), 0);
+  base::input from(ends.from.fd(), "pipe");
+  std::thread writer([&] { base::write_all(ends.into.fd(), "late", 4, "pipe"); });
+  char bytes[4];
+  EXPECT_EQ(from.read_up_to(bytes, 4), 4U);
+  writer.join();
+}
+
+TEST(input, says_what_cannot_be_read) {
+  const base::file_handle folder(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  base::input from(folder.fd(), "the folder");
+  char byte = 0;
+  EXPECT_EQ(base::test::message_of<base::io_error>([&] { from.read_up_to(&byte, 1); }),
+            "the folder: Is a directory");
+}
+
+TEST(input, stops_though_nobody_writes_into_the_pipe) {
+  pipe_ends ends;
+  base::input from(ends.from.fd(), "pipe");
+  std::size_t got = 1;
+  std::thread reader([&] {
+    char bytes[4];
+    got = from.read_up_to(bytes, 4);
+  });
+  from.stop();
+  reader.join();
+  EXPECT_EQ(got, 0U);
+}
+
+}  // namespace
