@@ -79,7 +79,7 @@ class xml_events::joiner {
 
 void xml_events::clear() {
   events_.clear();
-  lines_.clear();
+  nr_lines_ = 0;
   failure_ = nullptr;
 }
 
@@ -116,12 +116,21 @@ void xml_events::eras(const xml_run& run) {
   events_.emplace_back(event{kind::run}).run = run;
 }
 
-void xml_events::add_lines(bool of_bits, std::size_t first, std::uint64_t first_line) {
+std::span<leaf_scanner::leaf> xml_events::room_for_lines(std::size_t bytes_of_text) {
+  const std::size_t most = nr_lines_ + bytes_of_text / leaf_scanner::shortest_line;
+  if (lines_.size() < most) {
+    lines_.resize(most);
+  }
+  return std::span(lines_).subspan(nr_lines_);
+}
+
+void xml_events::add_lines(bool of_bits, std::size_t count, std::uint64_t first_line) {
   event& added = events_.emplace_back(event{kind::lines});
   added.of_bits = of_bits;
   added.at.line = first_line;
-  added.first_line = first;
-  added.end_line = lines_.size();
+  added.first_line = nr_lines_;
+  nr_lines_ += count;
+  added.end_line = nr_lines_;
 }
 
 void xml_events::replay(xml_sink& sink,

@@ -26,10 +26,10 @@ class xml_events {
   void bits(const xml_run& run);
   void eras(const xml_run& run);
 
-  // Many of them: those in lines() from `first` on, of which the first is in line `first_line` of
-  // the document, and all others in the lines behind it. A scanner puts them there itself.
-  std::vector<leaf_scanner::leaf>& lines() { return lines_; }
-  void add_lines(bool of_bits, std::size_t first, std::uint64_t first_line);
+  // Many of them, one a line, the first in line `first_line` of the document. A scanner puts them
+  // where there is room for them: `count` of those that room_for_lines() returned last.
+  std::span<leaf_scanner::leaf> room_for_lines(std::size_t bytes_of_text);
+  void add_lines(bool of_bits, std::size_t count, std::uint64_t first_line);
 
   // Nothing may follow: replay() will throw it.
   void fail(std::exception_ptr thrown) { failure_ = std::move(thrown); }
@@ -54,7 +54,8 @@ class xml_events {
   class joiner;
 
   std::vector<event> events_;
-  std::vector<leaf_scanner::leaf> lines_;
+  std::vector<leaf_scanner::leaf> lines_;  // nr_lines_ and some room
+  std::size_t nr_lines_ = 0;
   std::exception_ptr failure_;
 };
 

@@ -21,8 +21,8 @@
 namespace era {
 namespace {
 
-constexpr std::size_t chunk_bytes = 256 * 1024;
-constexpr long long longest_token = 4 * chunk_bytes;
+constexpr std::size_t chunk_bytes = 1024 * 1024;
+constexpr long long longest_token = 1024 * 1024;
 constexpr std::size_t most_remarks = 16;
 
 // What a document says, in a message of bearable length.
@@ -172,14 +172,12 @@ class reader {
     const leaf_scanner scanner =
         bits ? leaf_scanner(leaf_scanner::kind::bits, nr_bits_, 1)
              : leaf_scanner(leaf_scanner::kind::eras, nr_blocks_, current_era_);
-    std::vector<leaf_scanner::leaf>& lines = events_->lines();
-    const std::size_t before = lines.size();
-    const std::size_t bytes = scanner.scan(text, lines);
-    if (lines.size() > before) {
-      events_->add_lines(bits, before, next_line());
-      scanned_lines_ += lines.size() - before;
+    const leaf_scanner::result taken = scanner.scan(text, events_->room_for_lines(text.size()));
+    if (taken.lines > 0) {
+      events_->add_lines(bits, taken.lines, next_line());
+      scanned_lines_ += taken.lines;
     }
-    return bytes;
+    return taken.bytes;
   }
 
   std::uint64_t next_line() const { return scanned_lines_ + lines_fed_ + 1; }

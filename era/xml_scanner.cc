@@ -19,9 +19,6 @@ bool skip(const char*& at, const char (&literal)[n]) {
   return true;
 }
 
-// Room is made for so many.
-constexpr std::size_t lines_at_once = 1024;
-
 constexpr std::uint64_t every_byte = 0x0101010101010101;
 
 // Eight bytes as they lie in memory, digits turned into 0 to 9.
@@ -150,16 +147,13 @@ class line_taker {
 
 }  // namespace
 
-std::size_t leaf_scanner::scan(std::string_view text, std::vector<leaf>& lines) const {
+leaf_scanner::result leaf_scanner::scan(std::string_view text, std::span<leaf> into) const {
   line_taker taker(kind_);
   const char* const end = text.data() + text.size();
   const char* at = text.data();
-  std::size_t count = lines.size();
-  while (true) {
-    if (count == lines.size()) {
-      lines.resize(count + lines_at_once);
-    }
-    leaf& found = lines[count];
+  std::size_t count = 0;
+  while (count < into.size()) {
+    leaf& found = into[count];
     const char* const next = taker.take(at, end, found);
     if (next == nullptr || found.block >= end_block_ || found.value > most_value_) {
       break;
@@ -167,8 +161,7 @@ std::size_t leaf_scanner::scan(std::string_view text, std::vector<leaf>& lines) 
     at = next;
     ++count;
   }
-  lines.resize(count);
-  return static_cast<std::size_t>(at - text.data());
+  return {count, static_cast<std::size_t>(at - text.data())};
 }
 
 }  // namespace era

@@ -9,8 +9,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
-#include <vector>
 
 namespace era {
 
@@ -28,10 +28,18 @@ class leaf_scanner {
   leaf_scanner(kind of, std::uint64_t end_block, std::uint32_t most_value)
       : kind_(of), end_block_(end_block), most_value_(most_value) {}
 
-  // Appends the lines that `text` begins with, which must be the beginning of a line: as many as
-  // there are of the form and in full. None at the end of the text, where the look-ahead would
-  // leave it. Returns their bytes.
-  std::size_t scan(std::string_view text, std::vector<leaf>& lines) const;
+  // No line is shorter, in bytes.
+  static constexpr std::size_t shortest_line = 25;
+
+  struct result {
+    std::size_t lines;
+    std::size_t bytes;
+  };
+
+  // Takes the lines that `text` begins with, which must be the beginning of a line: as many as
+  // there are of the form and in full, and for which there is room. None at the end of the text,
+  // where the look-ahead would leave it.
+  result scan(std::string_view text, std::span<leaf> into) const;
 
  private:
   kind kind_;

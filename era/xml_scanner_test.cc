@@ -27,8 +27,10 @@ struct scanned {
 const std::string behind(100, ' ');
 
 scanned scan(leaf_scanner::kind of, const std::string& lines) {
-  std::vector<leaf_scanner::leaf> leaves;
-  scanned all{"", leaf_scanner(of, UINT64_MAX, UINT32_MAX).scan(lines + behind, leaves)};
+  std::vector<leaf_scanner::leaf> leaves(lines.size());
+  const auto taken = leaf_scanner(of, UINT64_MAX, UINT32_MAX).scan(lines + behind, leaves);
+  leaves.resize(taken.lines);
+  scanned all{"", taken.bytes};
   for (const leaf_scanner::leaf& leaf : leaves) {
     all.leaves += std::to_string(leaf.block) + ":" + std::to_string(leaf.value) + "@" +
                   std::to_string(leaf.column) + " ";
@@ -37,10 +39,10 @@ scanned scan(leaf_scanner::kind of, const std::string& lines) {
 }
 
 std::size_t nr_scanned(const leaf_scanner& scanner, const std::string& text) {
-  std::vector<leaf_scanner::leaf> leaves;
-  const std::size_t bytes = scanner.scan(text, leaves);
-  EXPECT_EQ(bytes > 0, !leaves.empty());
-  return leaves.size();
+  std::vector<leaf_scanner::leaf> leaves(text.size());
+  const leaf_scanner::result taken = scanner.scan(text, leaves);
+  EXPECT_EQ(taken.bytes > 0, taken.lines > 0);
+  return taken.lines;
 }
 
 TEST(xml_scanner, takes_the_lines_of_a_dump) {
@@ -81,6 +83,34 @@ TEST(xml_scanner, leaves_what_is_out_of_range_to_others) {
   EXPECT_EQ(nr_scanned({leaf_scanner::kind::eras, 9, 5}, text), 1U);
   EXPECT_EQ(nr_scanned({leaf_scanner::kind::eras, 10, 4}, text), 0U);
   EXPECT_EQ(nr_scanned({leaf_scanner::kind::eras, 10, 5}, text), 2U);
+}
+
+TEST(xml_scanner, takes_no_more_than_there_is_room_for) {
+  const std::string line = "<era block=\"1\" era=\"1\"/>\n";
+  EXPECT_EQ(line.size(), leaf_scanner::shortest_line);
+  const leaf_scanner scanner(leaf_scanner::kind::eras, 10, 5);
+  std::vector<leaf_scanner::leaf> room(2);
+  const leaf_scanner::result taken = scanner.scan(line + line + line + behind, room);
+  EXPECT_EQ(taken.lines, 2U);
+  EXPECT_EQ(taken.bytes, 2 * line.size());
+}
+
+TEST(xml_scanner, takes_numbers_of_any_length_behind_any_other) {
+  std::string text;
+  std::string expected;
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    const auto block = static_cast<std::uint32_t>(random() >> (32 + random() % 32));
+    const auto era = static_cast<std::uint32_t>(random() >> (32 + random() % 32));
+    const std::string zeros(random() % 4 == 0 ? random() % 3 : 0, '0');
+    if (zeros.size() + std::to_string(block).size() > 10) {
+      continue;
+    }
+    text += "    <era block=\"" + zeros + std::to_string(block) + "\" era=\"" +
+            std::to_string(era) + "\"/>\n";
+    expected += std::to_string(block) + ":" + std::to_string(era) + "@5 ";
+  }
+  EXPECT_EQ(scan(leaf_scanner::kind::eras, text).leaves, expected);
 }
 
 // ---- documents ----
