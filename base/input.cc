@@ -33,20 +33,17 @@ bool input::wait() {
   return (files[1].revents & POLLIN) == 0;
 }
 
-std::size_t input::read_up_to(char* data, std::size_t size) {
-  std::size_t done = 0;
-  while (done < size && wait()) {
-    const ssize_t got = ::read(fd_, data + done, size - done);
-    if (got == 0) {
-      break;
+std::size_t input::read_some(char* data, std::size_t size) {
+  while (wait()) {
+    const ssize_t got = ::read(fd_, data, size);
+    if (got >= 0) {
+      return static_cast<std::size_t>(got);
     }
-    if (got > 0) {
-      done += static_cast<std::size_t>(got);
-    } else if (errno != EINTR && errno != EAGAIN) {
+    if (errno != EINTR && errno != EAGAIN) {
       throw io_error(system_message(name_, errno));
     }
   }
-  return done;
+  return 0;
 }
 
 }  // namespace base

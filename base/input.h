@@ -14,9 +14,9 @@ class input {
   // `fd` must stay open, and is of a file called `name`.
   input(int fd, std::string name);
 
-  // Reads up to `size` bytes, fewer only at the end of the file or once stopped; throws io_error
-  // naming the file.
-  std::size_t read_up_to(char* data, std::size_t size);
+  // Reads what there is, at most `size` bytes; where nothing is yet, waits for it. 0 at the end of
+  // the file, or once stopped. Throws io_error naming the file.
+  std::size_t read_some(char* data, std::size_t size);
 
   void stop();
 

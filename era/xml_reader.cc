@@ -101,16 +101,15 @@ class reader {
       parse({buffer_.data(), kept_}, false);
       kept_ = 0;
     }
-    const std::size_t room = buffer_.size() - kept_;
-    const std::size_t got = input_.read_up_to(buffer_.data() + kept_, room);
+    const std::size_t got = input_.read_some(buffer_.data() + kept_, buffer_.size() - kept_);
+    if (got == 0) {
+      parse({buffer_.data(), kept_}, true);
+      return false;
+    }
     const std::string_view rest = take_lines({buffer_.data(), kept_ + got});
     kept_ = rest.size();
     std::copy(rest.begin(), rest.end(), buffer_.begin());
-    if (got == room) {
-      return true;
-    }
-    parse({buffer_.data(), kept_}, true);
-    return false;
+    return true;
   }
 
   // Takes whole lines: those that every dump is full of by the scanner, the others by Expat.

@@ -2,6 +2,7 @@
 // outputs, and outputs that cannot be had.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
 #include <random>
 #include <regex>
@@ -224,6 +225,21 @@ TEST_CASE("restore reads from a pipe what era_dump writes into it") {
   const auto expected = fixtures::dump(bench.metadata);
   REQUIRE(expected != "");
   CHECK(harness::difference(fixtures::dump(bench.device), expected) == "");
+}
+
+TEST_CASE("a restore that cannot go on does not wait for the rest of its input") {
+  const harness::temporary_folder folder;
+  const std::string output = folder / "output";
+  harness::make_zeroed(output, 8 * 4096);
+  const std::string script = R"(mkfifo "$0"; (printf '%s\n' "$3"; exec sleep 60) > "$0" & )"
+                             R"("$1" -i "$0" -o "$2"; status=$?; kill $!; exit $status)";
+  const auto began = std::chrono::steady_clock::now();
+  const auto got = harness::run(
+      {"bash", "-c", script, folder / "fifo", harness::tool("era_restore"), output,
+       R"(<superblock uuid="" block_size="128" nr_blocks="9000000" current_era="1">)"});
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(20));
+  CHECK(got.status == 1);
+  CHECK(got.err.find("Output file too small") != std::string::npos);
 }
 
 TEST_CASE("the input of restore is not changed") {

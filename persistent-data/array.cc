@@ -145,6 +145,10 @@ void array_block_batch::read(block_reader& reader, std::span<const array_block_r
   for (const array_block_request& request : requests) {
     blocks_.push_back(request.ref.block);
   }
+  if (room_ < requests.size()) {
+    buffer_ = block_buffer(requests.size());
+    room_ = requests.size();
+  }
   reader.fetch(array_block, blocks_, buffer_, faults_);
 }
 

@@ -104,7 +104,8 @@ class array_block_batch {
  private:
   std::span<const array_block_request> requests_;
   std::vector<block_nr> blocks_;
-  block_buffer buffer_{most};
+  block_buffer buffer_{0};
+  std::size_t room_ = 0;  // blocks of buffer_
   std::vector<std::optional<damage>> faults_;
 };
 
