@@ -38,9 +38,14 @@ class conveyor {
     }
   }
 
-  // Waits for the maker to return. Everything that next() returned must be gone.
+  // Waits for the maker to return. Everything that next() returned must be gone, and nobody may be
+  // waiting for more.
   ~conveyor() {
-    stop();
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_all();
     if (thread_.joinable()) {
       thread_.join();
     }
@@ -49,15 +54,6 @@ class conveyor {
   conveyor(const conveyor&) = delete;
   conveyor& operator=(const conveyor&) = delete;
 
-  // Any thread may call it: from now on next() returns null, to those as well who are waiting.
-  void stop() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopped_ = true;
-    }
-    changed_.notify_all();
-  }
-
   // The next in the order of making; null at the end. It waits until one is there, so somebody else
   // must not hold all of them for good.
   std::shared_ptr<T> next() {
@@ -65,10 +61,7 @@ class conveyor {
     if (!thread_.joinable() && made_.empty() && !ended_) {
       make_one(lock);
     }
-    changed_.wait(lock, [&] { return !made_.empty() || ended_ || stopped_; });
-    if (stopped_) {
-      return nullptr;
-    }
+    changed_.wait(lock, [&] { return !made_.empty() || ended_; });
     if (made_.empty()) {
       if (failure_) {
         std::rethrow_exception(failure_);

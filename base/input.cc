@@ -3,22 +3,56 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/error.h"
 
 namespace base {
+namespace {
+
+constexpr std::size_t direct_alignment = 4096;
+
+}  // namespace
+
+input::piece::piece() : bytes_(static_cast<char*>(std::aligned_alloc(direct_alignment, most))) {
+  if (!bytes_) {
+    throw std::bad_alloc();
+  }
+}
 
 input::input(int fd, std::string name)
     : fd_(fd), name_(std::move(name)), stopped_(::eventfd(0, EFD_CLOEXEC)) {
   if (!stopped_.is_open()) {
     throw io_error(system_message(name_, errno));
   }
-  // Only advice: pipes take none.
-  static_cast<void>(::posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL));
+  open_file();
+}
+
+// Anew, since what is said of a descriptor holds for all who share it.
+void input::open_file() {
+  struct stat info {};
+  const off_t here = ::lseek(fd_, 0, SEEK_CUR);
+  if (here < 0 || ::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
+    return;
+  }
+  const std::string path = "/proc/self/fd/" + std::to_string(fd_);
+  file_handle cached(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  file_handle direct(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
+  // Without it, the kernel would read ahead into the page cache what is then read past it.
+  if (cached.is_open() && direct.is_open() &&
+      ::posix_fadvise(cached.fd(), 0, 0, POSIX_FADV_RANDOM) == 0) {
+    cached_ = std::move(cached);
+    direct_ = std::move(direct);
+    position_ = static_cast<std::uint64_t>(here);
+  }
 }
 
 void input::stop() {
@@ -34,6 +68,10 @@ bool input::wait() {
 }
 
 std::size_t input::read_some(char* data, std::size_t size) {
+  return direct_.is_open() ? read_file(data, size) : read_stream(data, size);
+}
+
+std::size_t input::read_stream(char* data, std::size_t size) {
   while (wait()) {
     const ssize_t got = ::read(fd_, data, size);
     if (got >= 0) {
@@ -44,6 +82,55 @@ std::size_t input::read_some(char* data, std::size_t size) {
     }
   }
   return 0;
+}
+
+std::size_t input::read_file(char* data, std::size_t size) {
+  if (!pieces_) {
+    const iovec part = {data, size};
+    const ssize_t got =
+        ::preadv2(cached_.fd(), &part, 1, static_cast<off_t>(position_), RWF_NOWAIT);
+    if (got >= 0) {
+      position_ += static_cast<std::size_t>(got);
+      return static_cast<std::size_t>(got);
+    }
+    read_directly_from_now();
+  }
+  if (!piece_ || position_ == piece_->begin + piece_->size) {
+    piece_.reset();
+    piece_ = pieces_->next();
+  }
+  if (!piece_ || position_ >= piece_->begin + piece_->size) {
+    return 0;
+  }
+  const std::size_t skip = position_ - piece_->begin;
+  const std::size_t count = std::min(size, piece_->size - skip);
+  std::memcpy(data, piece_->memory() + skip, count);
+  position_ += count;
+  return count;
+}
+
+void input::read_directly_from_now() {
+  next_piece_ = position_ - position_ % direct_alignment;
+  pieces_.emplace(2, [this](piece& to) { return read_piece(to); });
+}
+
+bool input::read_piece(piece& to) {
+  const auto at = static_cast<off_t>(next_piece_);
+  ssize_t got = -1;
+  do {
+    got = ::pread(direct_.fd(), to.memory(), piece::most, at);
+    if (got < 0 && errno == EINVAL) {
+      // The file wants another alignment.
+      got = ::pread(cached_.fd(), to.memory(), piece::most, at);
+    }
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    throw io_error(system_message(name_, errno));
+  }
+  to.begin = next_piece_;
+  to.size = static_cast<std::size_t>(got);
+  next_piece_ += to.size;
+  return got > 0;
 }
 
 }  // namespace base

@@ -39,6 +39,57 @@ TEST(input, reads_up_to_the_end) {
   EXPECT_EQ(from.read_some(bytes.data(), bytes.size()), 0U);
 }
 
+// All there is, asked for in pieces of different sizes.
+std::string rest_of(base::input& from) {
+  std::string all;
+  std::vector<char> bytes(3'000'000);
+  std::size_t size = 1;
+  while (const std::size_t got = from.read_some(bytes.data(), size)) {
+    EXPECT_LE(got, size);
+    all.append(bytes.data(), got);
+    size = size * 7 % bytes.size() + 1;
+  }
+  return all;
+}
+
+void drop_from_cache(int fd) {
+  ASSERT_EQ(::fsync(fd), 0);
+  ASSERT_EQ(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+}
+
+TEST(input, reads_long_files_from_the_page_cache_and_past_it) {
+  const temporary_folder folder;
+  std::string text;
+  for (int i = 0; text.size() < 9'000'000; ++i) {
+    text += std::to_string(i) + " ";
+  }
+  write_file(folder / "file", text);
+  const base::file_handle file(::open((folder / "file").c_str(), O_RDWR | O_CLOEXEC));
+  for (const bool cached : {true, false}) {
+    for (const off_t begin : {0, 5, 4096, 8'999'999}) {
+      SCOPED_TRACE(std::to_string(begin) + (cached ? ", cached" : ""));
+      if (!cached) {
+        drop_from_cache(file.fd());
+      }
+      ASSERT_EQ(::lseek(file.fd(), begin, SEEK_SET), begin);
+      base::input from(file.fd(), "file");
+      EXPECT_TRUE(rest_of(from) == text.substr(static_cast<std::size_t>(begin)));
+    }
+  }
+}
+
+TEST(input, goes_on_past_the_page_cache_where_that_has_only_the_beginning) {
+  const temporary_folder folder;
+  const std::string text(5'000'000, 'x');
+  write_file(folder / "file", text);
+  const base::file_handle file(::open((folder / "file").c_str(), O_RDWR | O_CLOEXEC));
+  drop_from_cache(file.fd());
+  std::vector<char> bytes(1'000'000);
+  ASSERT_EQ(::pread(file.fd(), bytes.data(), bytes.size(), 0), 1'000'000);
+  base::input from(file.fd(), "file");
+  EXPECT_EQ(rest_of(from).size(), text.size());
+}
+
 TEST(input, takes_what_is_there_of_a_pipe) {
   pipe_ends ends;
   base::input from(ends.from.fd(), "pipe");

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -16,6 +17,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -229,6 +231,46 @@ int wait_for_exit(pid_t pid, clock::time_point deadline) {
   }
 }
 
+// Looks every millisecond at the most memory that a process has had resident so far. (What the
+// system tells at the end counts the fork of this process before its exec as well.)
+class memory_watch {
+ public:
+  explicit memory_watch(pid_t pid)
+      : status_("/proc/" + std::to_string(pid) + "/status"), thread_([this] { look(); }) {}
+  ~memory_watch() { stop(); }
+
+  // In bytes. Ends the watch.
+  std::uint64_t peak() {
+    stop();
+    return peak_;
+  }
+
+ private:
+  void look() {
+    while (!stopped_) {
+      std::ifstream status(status_);
+      for (std::string line; std::getline(status, line);) {
+        if (line.rfind("VmHWM:", 0) == 0) {
+          peak_ = 1024 * std::stoull(line.substr(6));
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
+  void stop() {
+    stopped_ = true;
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  std::string status_;
+  std::uint64_t peak_ = 0;
+  std::atomic<bool> stopped_ = false;
+  std::thread thread_;
+};
+
 std::vector<era_run> runs_from(const nlohmann::json& json) {
   std::vector<era_run> runs;
   for (const auto& run : json) {
@@ -280,7 +322,14 @@ result run(const std::vector<std::string>& arguments, const run_options& options
   const auto deadline = clock::now() + std::chrono::seconds(options.seconds);
   auto process = start(arguments, options);
   result result;
+  std::optional<memory_watch> watch;
+  if (options.watch_memory) {
+    watch.emplace(process.pid);
+  }
   converse(process, options.input, deadline, result);
+  if (watch) {
+    result.peak_memory = watch->peak();
+  }
   result.status = wait_for_exit(process.pid, deadline);
   return result;
 }

@@ -17,6 +17,7 @@ struct result {
   int status = -1;  // exit status; 128 + signal if the process was killed
   std::string out;
   std::string err;
+  std::uint64_t peak_memory = 0;  // resident, in bytes; with run_options::watch_memory
 };
 
 struct run_options {
@@ -28,6 +29,7 @@ struct run_options {
   // Limit of the address space in bytes, 0 for none. Without effect where the environment says
   // ERA_SANITIZED=1, since sanitizers reserve terabytes.
   std::uint64_t memory_limit = 0;
+  bool watch_memory = false;
 };
 
 // Runs `arguments[0]` (a path, or a name found on PATH) with the rest as its arguments.
