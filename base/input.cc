@@ -85,14 +85,11 @@ std::size_t input::read_stream(char* data, std::size_t size) {
 }
 
 std::size_t input::read_file(char* data, std::size_t size) {
+  if (const auto got = read_cached(data, size)) {
+    position_ += *got;
+    return *got;
+  }
   if (!pieces_) {
-    const iovec part = {data, size};
-    const ssize_t got =
-        ::preadv2(cached_.fd(), &part, 1, static_cast<off_t>(position_), RWF_NOWAIT);
-    if (got >= 0) {
-      position_ += static_cast<std::size_t>(got);
-      return static_cast<std::size_t>(got);
-    }
     read_directly_from_now();
   }
   if (!piece_ || position_ == piece_->begin + piece_->size) {
@@ -107,6 +104,31 @@ std::size_t input::read_file(char* data, std::size_t size) {
   std::memcpy(data, piece_->memory() + skip, count);
   position_ += count;
   return count;
+}
+
+// Empty from where on it pays no more.
+std::optional<std::size_t> input::read_cached(char* data, std::size_t size) {
+  if (!cache_credit_.is_left()) {
+    return std::nullopt;
+  }
+  const iovec part = {data, size};
+  const auto at = static_cast<off_t>(position_);
+  ssize_t got = ::preadv2(cached_.fd(), &part, 1, at, RWF_NOWAIT);
+  if (got >= 0) {
+    cache_credit_.hit();
+    return static_cast<std::size_t>(got);
+  }
+  cache_credit_.miss();
+  if (!cache_credit_.is_left()) {
+    return std::nullopt;
+  }
+  do {
+    got = ::preadv(cached_.fd(), &part, 1, at);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    throw io_error(system_message(name_, errno));
+  }
+  return static_cast<std::size_t>(got);
 }
 
 void input::read_directly_from_now() {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "base/cache_credit.h"
 #include "base/conveyor.h"
 #include "base/file_handle.h"
 
@@ -49,6 +50,7 @@ class input {
   void open_file();
   std::size_t read_stream(char* data, std::size_t size);
   std::size_t read_file(char* data, std::size_t size);
+  std::optional<std::size_t> read_cached(char* data, std::size_t size);
   bool wait();  // false: stopped
   void read_directly_from_now();
   bool read_piece(piece& to);
@@ -62,7 +64,8 @@ class input {
   file_handle direct_;
   std::uint64_t position_ = 0;  // of the next byte
   std::uint64_t next_piece_ = 0;
-  std::optional<conveyor<piece>> pieces_;  // once the page cache did not have it
+  cache_credit cache_credit_;
+  std::optional<conveyor<piece>> pieces_;  // once the page cache pays no more
   std::shared_ptr<piece> piece_;           // the present one
 };
 

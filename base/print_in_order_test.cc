@@ -105,9 +105,7 @@ TEST_P(print_in_order, ends_when_no_next_piece_can_be_had) {
 
 TEST_P(print_in_order, ends_when_nothing_more_can_be_written) {
   base::output out("/dev/full");
-  const auto next = [] {
-    return [](base::text& to) { to << std::string(1 << 20, 'x'); };
-  };
+  const auto next = [] { return [](base::text& to) { to << std::string(1 << 20, 'x'); }; };
   EXPECT_THROW(base::print_in_order(out, next, GetParam()), base::io_error);
 }
 

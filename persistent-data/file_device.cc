@@ -18,8 +18,11 @@ namespace {
 constexpr int queue_depth = 64;
 constexpr std::size_t max_blocks_in_a_request = 2048;
 constexpr std::size_t max_parts = IOV_MAX;
-constexpr std::size_t few_transfers = 16;
-constexpr int most_cache_misses = 8;
+
+// Giving an aio context back takes the kernel tens of milliseconds; from so many transfers on, a
+// device that does several at a time makes up for it.
+constexpr std::size_t transfers_worth_a_queue = 512;
+constexpr std::size_t few_transfers = 4;
 
 // To read so many blocks that nobody asked for costs less than another request.
 constexpr block_nr widest_gap = 4;
@@ -87,7 +90,6 @@ struct file_device::plan {
     ++nr_requests;
   }
 
-  iovec* parts_of(const transfer& one) { return parts.data() + one.first_part; }
   const iovec* parts_of(const transfer& one) const { return parts.data() + one.first_part; }
 
  private:
@@ -137,7 +139,8 @@ file_device::file_device(file_device&& other) noexcept
     : name_(std::move(other.name_)),
       file_(std::move(other.file_)),
       cached_(std::move(other.cached_)),
-      cache_misses_(other.cache_misses_),
+      cache_credit_(other.cache_credit_),
+      transfers_so_far_(other.transfers_so_far_),
       gap_(std::move(other.gap_)),
       size_in_bytes_(other.size_in_bytes_),
       aio_(std::exchange(other.aio_, nullptr)),
@@ -234,18 +237,21 @@ void file_device::flush() {
 }
 
 void file_device::run(plan& all, bool writing) {
-  if (all.transfers.empty()) {
-    return;
+  std::vector<transfer*> rest;
+  for (transfer& one : all.transfers) {
+    if (writing || !read_cached(all, one)) {
+      rest.push_back(&one);
+    }
   }
-  if (all.transfers.size() > few_transfers && !cached_.is_open() && has_aio()) {
-    run_async(all, writing);
+  transfers_so_far_ += rest.size();
+  const bool queue = rest.size() > few_transfers && transfers_so_far_ > transfers_worth_a_queue;
+  if (queue && has_aio()) {
+    run_async(all, rest, writing);
   } else {
-    run_sync(all, writing);
+    run_sync(all, rest, writing);
   }
 }
 
-// Giving an aio context back takes the kernel tens of milliseconds, so one is taken only where
-// there is something to gain.
 bool file_device::has_aio() {
   if (aio_ == nullptr && !aio_refused_ && ::io_setup(queue_depth, &aio_) != 0) {
     aio_ = nullptr;
@@ -261,43 +267,44 @@ bool file_device::read_cached(const plan& all, transfer& one) {
   }
   one.result = ::preadv2(cached_.fd(), all.parts_of(one), static_cast<int>(one.nr_parts),
                          static_cast<off_t>(one.first * block_size), RWF_NOWAIT);
-  if (!one.is_done() && ++cache_misses_ == most_cache_misses) {
+  if (one.is_done()) {
+    cache_credit_.hit();
+    return true;
+  }
+  cache_credit_.miss();
+  if (!cache_credit_.is_left()) {
     cached_ = base::file_handle();
   }
-  return one.is_done();
+  return false;
 }
 
-void file_device::run_sync(plan& all, bool writing) {
-  for (transfer& one : all.transfers) {
-    if (!writing && read_cached(all, one)) {
-      continue;
-    }
-    const auto offset = static_cast<off_t>(one.first * block_size);
-    const int count = static_cast<int>(one.nr_parts);
+void file_device::run_sync(const plan& all, std::span<transfer* const> transfers, bool writing) {
+  for (transfer* one : transfers) {
+    const auto offset = static_cast<off_t>(one->first * block_size);
+    const int count = static_cast<int>(one->nr_parts);
     do {
-      one.result = writing ? ::pwritev(file_.fd(), all.parts_of(one), count, offset)
-                           : ::preadv(file_.fd(), all.parts_of(one), count, offset);
-    } while (one.result < 0 && errno == EINTR);
-    if (one.result < 0) {
-      one.result = -errno;
+      one->result = writing ? ::pwritev(file_.fd(), all.parts_of(*one), count, offset)
+                            : ::preadv(file_.fd(), all.parts_of(*one), count, offset);
+    } while (one->result < 0 && errno == EINTR);
+    if (one->result < 0) {
+      one->result = -errno;
     }
   }
 }
 
-void file_device::run_async(plan& all, bool writing) {
-  std::vector<transfer>& transfers = all.transfers;
+void file_device::run_async(const plan& all, std::span<transfer* const> transfers, bool writing) {
   std::vector<iocb> controls(transfers.size());
   std::vector<iocb*> pointers(transfers.size());
   for (std::size_t i = 0; i < transfers.size(); ++i) {
-    transfer& one = transfers[i];
-    const auto offset = static_cast<long long>(one.first * block_size);
-    const int count = static_cast<int>(one.nr_parts);
+    transfer* const one = transfers[i];
+    const auto offset = static_cast<long long>(one->first * block_size);
+    const int count = static_cast<int>(one->nr_parts);
     if (writing) {
-      ::io_prep_pwritev(&controls[i], file_.fd(), all.parts_of(one), count, offset);
+      ::io_prep_pwritev(&controls[i], file_.fd(), all.parts_of(*one), count, offset);
     } else {
-      ::io_prep_preadv(&controls[i], file_.fd(), all.parts_of(one), count, offset);
+      ::io_prep_preadv(&controls[i], file_.fd(), all.parts_of(*one), count, offset);
     }
-    controls[i].data = &one;
+    controls[i].data = one;
     pointers[i] = &controls[i];
   }
   std::size_t submitted = 0;
@@ -330,7 +337,7 @@ void file_device::run_async(plan& all, bool writing) {
     }
   }
   for (std::size_t i = submitted; i < transfers.size(); ++i) {
-    transfers[i].result = refusal;
+    transfers[i]->result = refusal;
   }
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cache_credit.h"
 #include "base/file_handle.h"
 #include "persistent-data/block_device.h"
 
@@ -55,14 +56,16 @@ class file_device final : public block_device {
   void read_singly(std::span<read_request* const> requests);
   bool has_aio();
   void run(plan& all, bool writing);
-  void run_sync(plan& all, bool writing);
-  void run_async(plan& all, bool writing);
+  void run_sync(const plan& all, std::span<transfer* const> transfers, bool writing);
+  void run_async(const plan& all, std::span<transfer* const> transfers, bool writing);
 
   std::string name_;
   base::file_handle file_;
-  base::file_handle cached_;  // the same by way of the page cache; open while that has what we read
-  int cache_misses_ = 0;
-  block_buffer gap_{1};  // takes what nobody asked for
+  base::file_handle
+      cached_;  // a regular file by way of the page cache; closed if that pays no more
+  base::cache_credit cache_credit_;
+  std::size_t transfers_so_far_ = 0;  // that went to the disk
+  block_buffer gap_{1};               // takes what nobody asked for
   std::uint64_t size_in_bytes_ = 0;
   io_context_t aio_ = nullptr;  // null: not needed so far
   bool aio_refused_ = false;    // this system has no aio to give; requests go one by one

@@ -100,13 +100,40 @@ TEST_F(file_device, reads_the_same_block_twice_in_a_batch) {
 }
 
 TEST_F(file_device, keeps_more_requests_than_its_queue_is_deep_apart) {
-  auto device = pd::file_device::open_for_reading(path_, sharing::exclusive);
-  std::vector<block_nr> wanted;
-  for (block_nr b = 0; b < nr_blocks; b += 2) {  // none are neighbours
-    wanted.push_back(b);
+  // What is open for writing is not read by way of the page cache.
+  auto device = pd::file_device::open_for_writing(path_);
+  std::mt19937_64 random(2);
+  for (int round = 0; round < 10; ++round) {
+    std::vector<block_nr> wanted;
+    for (block_nr b = 0; b < nr_blocks; b += 7) {  // no two are read as one
+      wanted.push_back(b);
+    }
+    std::shuffle(wanted.begin(), wanted.end(), random);
+    EXPECT_EQ(read(device, wanted), wanted);
   }
-  std::shuffle(wanted.begin(), wanted.end(), std::mt19937_64(2));
-  EXPECT_EQ(read(device, wanted), wanted);
+}
+
+TEST_F(file_device, reads_what_the_page_cache_has_only_in_part) {
+  const base::file_handle file(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_EQ(::fsync(file.fd()), 0);
+    ASSERT_EQ(::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    for (int i = 0; i < round; ++i) {
+      char byte = 0;
+      ASSERT_EQ(
+          ::pread(file.fd(), &byte, 1, static_cast<off_t>(random() % nr_blocks * pd::block_size)),
+          1);
+    }
+    auto device = pd::file_device::open_for_reading(path_, sharing::exclusive);
+    for (const std::size_t size : {3, 70, 1000}) {
+      std::vector<block_nr> wanted;
+      for (std::size_t i = 0; i < size; ++i) {
+        wanted.push_back(random() % nr_blocks);
+      }
+      EXPECT_EQ(read(device, wanted), wanted);
+    }
+  }
 }
 
 TEST_F(file_device, reads_long_runs_of_neighbours) {
