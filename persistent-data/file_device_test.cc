@@ -1,5 +1,6 @@
 #include "persistent-data/file_device.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
