@@ -9,7 +9,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -27,6 +26,8 @@ class conveyor {
   // `make` fills what may be a used T, and returns false when there is nothing more (then that T
   // does not count). What it throws comes out of next(), behind all that was made before.
   conveyor(std::size_t slots, std::function<bool(T&)> make) : make_(std::move(make)) {
+    free_.reserve(slots);
+    made_.reserve(slots);
     for (std::size_t i = 0; i < slots; ++i) {
       slots_.push_back(std::make_unique<T>());
       free_.push_back(slots_.back().get());
@@ -69,7 +70,8 @@ class conveyor {
       return nullptr;
     }
     T* const first = made_.front();
-    made_.pop_front();
+    made_.erase(made_.begin());
+    lock.unlock();  // to give it back takes the lock, and that may be soon: there may be no memory
     return {first, [this](T* used) { give_back(used); }};
   }
 
@@ -120,8 +122,8 @@ class conveyor {
   std::vector<std::unique_ptr<T>> slots_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<T*> free_;
-  std::deque<T*> made_;
+  std::vector<T*> free_;  // these two never grow beyond what was reserved
+  std::vector<T*> made_;
   bool ended_ = false;
   bool stopped_ = false;
   std::exception_ptr failure_;

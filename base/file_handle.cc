@@ -32,6 +32,11 @@ void file_handle::close(const std::string& name) {
   }
 }
 
+file_handle reopen(int fd, int flags) {
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  return file_handle(::open(path.c_str(), flags | O_CLOEXEC));
+}
+
 void write_all(int fd, const char* data, std::size_t size, const std::string& name) {
   while (size > 0) {
     const ssize_t written = ::write(fd, data, size);

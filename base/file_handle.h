@@ -29,6 +29,10 @@ class file_handle {
   int fd_ = -1;
 };
 
+// Opens the file behind `fd` once more, with a position and flags of its own; not open where that
+// can't be done.
+file_handle reopen(int fd, int flags);
+
 // Writes all of `data`; throws io_error naming `name`, or broken_pipe.
 void write_all(int fd, const char* data, std::size_t size, const std::string& name);
 

@@ -43,9 +43,8 @@ void input::open_file() {
   if (here < 0 || ::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
     return;
   }
-  const std::string path = "/proc/self/fd/" + std::to_string(fd_);
-  file_handle cached(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  file_handle direct(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT));
+  file_handle cached = reopen(fd_, O_RDONLY);
+  file_handle direct = reopen(fd_, O_RDONLY | O_DIRECT);
   // Without it, the kernel would read ahead into the page cache what is then read past it.
   if (cached.is_open() && direct.is_open() &&
       ::posix_fadvise(cached.fd(), 0, 0, POSIX_FADV_RANDOM) == 0) {
@@ -113,8 +112,9 @@ std::optional<std::size_t> input::read_cached(char* data, std::size_t size) {
   }
   const iovec part = {data, size};
   const auto at = static_cast<off_t>(position_);
+  // 0 is no proof of the end: Linux 5.9 and 5.10 return it as well where the cache has nothing.
   ssize_t got = ::preadv2(cached_.fd(), &part, 1, at, RWF_NOWAIT);
-  if (got >= 0) {
+  if (got > 0) {
     cache_credit_.hit();
     return static_cast<std::size_t>(got);
   }

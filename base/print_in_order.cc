@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -19,12 +20,14 @@ class press {
 
   void run(unsigned threads) {
     std::vector<std::thread> helpers;
+    helpers.reserve(threads);
     try {
       while (helpers.size() + 1 < threads) {
         helpers.emplace_back([this] { work(); });
       }
     } catch (const std::system_error&) {
       // Those that there are will do.
+    } catch (const std::bad_alloc&) {
     }
     work();
     for (std::thread& helper : helpers) {

@@ -72,6 +72,11 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
           pd::bitset_root(metadata_.writesets[i].root, metadata_.writesets[i].nr_bits));
     }
     roots_.push_back(metadata_.era_array());
+    std::uint64_t blocks = 0;
+    for (const pd::array_root& array : roots_) {
+      blocks += array.nr_array_blocks();
+    }
+    requests_.reserve(std::min(blocks, context_.reader.usable()));  // no block is met twice
     for (std::size_t first = 0; first < roots_.size(); first += batch) {
       first_array_ = first;
       pd::read_indexes(context_,

@@ -28,8 +28,8 @@ struct check_summary {
   std::string first_error;  // what it was, for a verdict in one line
 };
 
-// Problems go to `sink` as they are found. Memory: 5 bytes a metadata block, and what the trees
-// need; nothing grows with the problems.
+// Problems go to `sink` as they are found. Memory: 5 bytes a metadata block, 20 an array block, and
+// what the trees need; nothing grows with the problems.
 check_summary check(pd::block_device& device, const check_options& options, problem_sink& sink,
                     base::progress& progress);
 

@@ -121,6 +121,11 @@ void write_xml(const metadata& read, dump_reader& contents, bool compact, base::
   out << text.view();
 }
 
+void verify(era_reader& eras, bool logical) {
+  base::progress progress("verifying", true);
+  eras.verify(logical ? era_reader::extent::device : era_reader::extent::whole, progress);
+}
+
 }  // namespace
 
 void dump(const metadata_source& source, const dump_options& options) {
@@ -135,8 +140,7 @@ void dump(const metadata_source& source, const dump_options& options) {
 
   const metadata read = load_metadata(context, source, sink);
   era_reader eras(context, read, sink);
-  using extent = era_reader::extent;
-  eras.verify(options.logical ? extent::device : extent::whole);
+  verify(eras, options.logical);
   tolerant.be_silent();
   check_snapshot_still_held(reader, read);
 

@@ -202,12 +202,25 @@ class era_reader::bit_folder final : public folder {
 // Only finds out what is lost.
 class era_reader::dropper final : public folder {
  public:
-  explicit dropper(era_reader& owner) : folder(owner, 0, UINT64_MAX) {}
+  dropper(era_reader& owner, base::progress& progress)
+      : folder(owner, 0, UINT64_MAX), progress_(progress), nr_blocks_(owner.refs_.size()) {}
 
  private:
-  void take_eras(std::uint64_t, const std::byte*, std::uint64_t) override {}
-  void take_bits(std::uint32_t, std::uint64_t, const std::byte*, std::uint64_t) override {}
-  void take_lost(std::uint64_t, std::uint64_t) override {}
+  void take_eras(std::uint64_t, const std::byte*, std::uint64_t) override { count_block(); }
+  void take_bits(std::uint32_t, std::uint64_t, const std::byte*, std::uint64_t) override {
+    count_block();
+  }
+  void take_lost(std::uint64_t, std::uint64_t) override { count_block(); }
+
+  void count_block() {
+    if (++done_ % pd::read_batch == 0) {
+      progress_.at(done_, nr_blocks_);
+    }
+  }
+
+  base::progress& progress_;
+  std::uint64_t nr_blocks_;
+  std::uint64_t done_ = 0;
 };
 
 era_reader::era_reader(pd::walk_context& context, const metadata& read, problem_sink& sink,
@@ -256,8 +269,8 @@ void era_reader::last_written(std::uint64_t first, std::span<std::uint32_t> eras
   }
 }
 
-void era_reader::verify(extent of_writesets) {
-  dropper into(*this);
+void era_reader::verify(extent of_writesets, base::progress& progress) {
+  dropper into(*this, progress);
   fold_in_disk_order(into, of_writesets);
 }
 
@@ -317,6 +330,7 @@ void era_reader::fold_into(folder& into, std::optional<std::uint32_t> only_tag) 
 
 void era_reader::fold_in_disk_order(folder& into, extent of_writesets) {
   const std::uint64_t nr_blocks = metadata_.state.nr_blocks;
+  requests_.reserve(refs_.size());
   request_array(0, nr_blocks);
   for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
     if (since_covers(i)) {

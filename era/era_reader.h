@@ -2,7 +2,7 @@
 // time: the era array's values with every writeset folded in. The one place that knows; dumps and
 // lists are sinks of it.
 //
-// Memory is one array block reference (8 bytes) for each array block on the device, and the
+// Memory is 8 bytes for each array block on the device, 20 more while all are read, and the
 // caller's window; neither the number of data blocks nor that of writesets adds to it. What can't
 // be read goes to the problem sink; if that doesn't throw, it is taken as written in the current
 // era, which lists too much and never too little. Not thread safe; what reads everything in disk
@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "base/progress.h"
 #include "era/block_range.h"
 #include "era/metadata.h"
 
@@ -33,7 +34,7 @@ class era_reader {
   enum class extent { device, whole };
 
   // Reads all there is, in disk order, and drops it: from then on lost_in_writesets() is complete.
-  void verify(extent of_writesets);
+  void verify(extent of_writesets, base::progress& progress);
 
   // Bit i of the words: block i was last written in `since` or later. For all blocks of the device;
   // the bits behind the last are 0. Reads in disk order.

@@ -13,7 +13,7 @@ namespace era {
 class run_sorter {
  public:
   // `max_runs` is how many are held in memory (32 bytes each) before they are spilled.
-  explicit run_sorter(std::size_t max_runs = std::size_t{1} << 18) : max_runs_(max_runs) {}
+  explicit run_sorter(std::size_t max_runs = std::size_t{1} << 17) : max_runs_(max_runs) {}
 
   void add(const xml_run& run);
   bool empty() const { return held_.empty() && spills_.empty(); }

@@ -79,6 +79,7 @@ class xml_events::joiner {
 
 void xml_events::clear() {
   events_.clear();
+  runs_.clear();
   nr_lines_ = 0;
   failure_ = nullptr;
 }
@@ -106,14 +107,16 @@ void xml_events::remark(std::string text) {
   events_.emplace_back(event{kind::remark}).text = std::move(text);
 }
 
-void xml_events::bits(const xml_run& run) {
-  event& added = events_.emplace_back(event{kind::run});
-  added.of_bits = true;
-  added.run = run;
-}
-
-void xml_events::eras(const xml_run& run) {
-  events_.emplace_back(event{kind::run}).run = run;
+void xml_events::add_run(bool of_bits, const xml_run& run) {
+  const bool goes_on =
+      !events_.empty() && events_.back().what == kind::runs && events_.back().of_bits == of_bits;
+  if (!goes_on) {
+    event& added = events_.emplace_back(event{kind::runs});
+    added.of_bits = of_bits;
+    added.first = runs_.size();
+  }
+  runs_.push_back(run);
+  events_.back().end = runs_.size();
 }
 
 std::span<leaf_scanner::leaf> xml_events::room_for_lines(std::size_t bytes_of_text) {
@@ -128,24 +131,25 @@ void xml_events::add_lines(bool of_bits, std::size_t count, std::uint64_t first_
   event& added = events_.emplace_back(event{kind::lines});
   added.of_bits = of_bits;
   added.at.line = first_line;
-  added.first_line = nr_lines_;
+  added.first = nr_lines_;
   nr_lines_ += count;
-  added.end_line = nr_lines_;
+  added.end = nr_lines_;
 }
 
 void xml_events::replay(xml_sink& sink,
                         const std::function<void(const std::string&)>& remark) const {
   joiner runs(sink);
   for (const event& one : events_) {
-    if (one.what == kind::run) {
+    if (one.what == kind::runs) {
       runs.begin(one.of_bits);
-      runs.add(one.run);
+      for (std::size_t i = one.first; i < one.end; ++i) {
+        runs.add(runs_[i]);
+      }
       continue;
     }
     if (one.what == kind::lines) {
       runs.begin(one.of_bits);
-      runs.add_lines(std::span(lines_).subspan(one.first_line, one.end_line - one.first_line),
-                     one.at.line);
+      runs.add_lines(std::span(lines_).subspan(one.first, one.end - one.first), one.at.line);
       continue;
     }
     runs.flush();
@@ -162,7 +166,7 @@ void xml_events::replay(xml_sink& sink,
       case kind::remark:
         remark(one.text);
         break;
-      case kind::run:
+      case kind::runs:
       case kind::lines:
         break;
     }

@@ -23,8 +23,8 @@ class xml_events {
   void remark(std::string text);
 
   // One element.
-  void bits(const xml_run& run);
-  void eras(const xml_run& run);
+  void bits(const xml_run& run) { add_run(true, run); }
+  void eras(const xml_run& run) { add_run(false, run); }
 
   // Many of them, one a line, the first in line `first_line` of the document. A scanner puts them
   // where there is room for them: `count` of those that room_for_lines() returned last.
@@ -38,22 +38,24 @@ class xml_events {
   void replay(xml_sink& sink, const std::function<void(const std::string&)>& remark) const;
 
  private:
-  enum class kind { begin_superblock, begin_writeset, end_writeset, run, lines, remark };
+  enum class kind { begin_superblock, begin_writeset, end_writeset, runs, lines, remark };
 
   struct event {
     kind what;
-    bool of_bits = false;           // run, lines: of bits or of eras
-    xml_run run = {};               // run
     std::uint32_t numbers[3] = {};  // the arguments of begin_...
     text_position at = {};          // begin_writeset; of the first of lines
-    std::size_t first_line = 0;     // lines: of lines_
-    std::size_t end_line = 0;
-    std::string text = {};  // remark
+    bool of_bits = false;           // runs, lines: of bits or of eras
+    std::size_t first = 0;          // of runs_ or lines_, from here
+    std::size_t end = 0;            // to here
+    std::string text = {};          // remark
   };
+
+  void add_run(bool of_bits, const xml_run& run);
 
   class joiner;
 
   std::vector<event> events_;
+  std::vector<xml_run> runs_;
   std::vector<leaf_scanner::leaf> lines_;  // nr_lines_ and some room
   std::size_t nr_lines_ = 0;
   std::exception_ptr failure_;

@@ -106,6 +106,10 @@ class reader {
       parse({buffer_.data(), kept_}, true);
       return false;
     }
+    if (std::string_view(buffer_.data() + kept_, got).find('\n') == std::string_view::npos) {
+      kept_ += got;
+      return true;
+    }
     const std::string_view rest = take_lines({buffer_.data(), kept_ + got});
     kept_ = rest.size();
     std::copy(rest.begin(), rest.end(), buffer_.begin());
@@ -155,8 +159,9 @@ class reader {
         text.find_first_not_of(" \t\n", text.size() - static_cast<std::size_t>(behind_tag)) ==
             std::string_view::npos;
     lines_fed_ += text.ends_with('\n') ? 1 : 0;
-    // Expat counts these as ends of lines, too.
-    plain_lines_ = plain_lines_ && text.find('\r') == std::string_view::npos;
+    // The first ends a line for Expat, too; the second is half a character of another encoding.
+    plain_lines_ =
+        plain_lines_ && text.find_first_of(std::string_view("\r\0", 2)) == std::string_view::npos;
   }
 
   bool can_scan() const {

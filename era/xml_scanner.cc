@@ -119,9 +119,11 @@ class line_taker {
     }
     column = static_cast<std::uint32_t>(at - begin) + 1;
     constexpr std::ptrdiff_t size = sizeof bit_head - 1 - usual_indent;
-    const bool fits = end - at >= longest_leaf && std::memcmp(at, head + usual_indent, size) == 0;
+    if (end - at < longest_leaf || std::memcmp(at, head + usual_indent, size) != 0) {
+      return false;
+    }
     at += size;
-    return fits;
+    return true;
   }
 
   static bool take_bit(const char*& at, leaf_scanner::leaf& found) {

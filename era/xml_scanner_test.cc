@@ -264,6 +264,26 @@ TEST(xml_scanner, comes_to_the_same_as_expat_alone) {
 }
 
 // Longer than any buffer, so that lines are cut wherever a piece ends.
+// Bytes that are half characters of another encoding may look like a line.
+TEST(xml_scanner, takes_no_line_out_of_the_midst_of_utf_16) {
+  const auto utf_16 = [](const std::string& text) {
+    std::string wide;
+    for (const char c : text) {
+      wide += c;
+      wide += '\0';
+    }
+    return wide;
+  };
+  const std::string document =
+      "\xFF\xFE" +
+      utf_16(
+          "<superblock uuid=\"\" block_size=\"128\" nr_blocks=\"10\" current_era=\"5\">"
+          "<era_array>") +
+      "\n    <era block=\"1\" era=\"1\"/>\n" + utf_16("</era_array></superblock>");
+  EXPECT_EQ(read(document, false), "s 128 10 5\n");
+  EXPECT_EQ(read(document, true), "s 128 10 5\n");
+}
+
 TEST(xml_scanner, comes_to_the_same_as_expat_in_long_documents) {
   document_maker make(2);
   for (int round = 0; round < 12 && !HasFailure(); ++round) {

@@ -3,7 +3,7 @@
 // Reads and writes go past the page cache (O_DIRECT) where the file system allows it: a live
 // device's metadata is written beneath the page cache, so only direct reads see it. A regular file
 // is one with its page cache; what is there is taken from there. A batch is sorted, neighbours are
-// merged into large requests, and many are kept in flight. Not thread safe.
+// merged into large requests, and where that pays many are kept in flight. Not thread safe.
 #pragma once
 
 #include <libaio.h>
