@@ -15,7 +15,7 @@ namespace era {
 namespace {
 
 // Words that are looked at for one piece of text.
-constexpr std::uint64_t words_in_a_piece = 512;
+constexpr std::uint64_t words_in_a_piece = 1024;
 
 // The blocks that are listed, one bit each. Once made, any thread may ask.
 class block_list {
