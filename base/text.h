@@ -46,26 +46,23 @@ class text {
   std::size_t used_ = 0;
 };
 
-// The same beginning with one number after the other behind it. Numbers that have all but their
-// last two digits in common with the one before cost a copy and no division of their own.
-class numbered_text {
+// Writes numbers most of which are near the one before: those that have all but their last two
+// digits in common with it cost a copy and no division of their own.
+class near_numbers {
  public:
   // put() may write to so many bytes, though fewer count.
-  static constexpr std::size_t longest = 32;
+  static constexpr std::size_t longest = 10;
 
-  // At most 22 bytes.
-  explicit numbered_text(std::string_view beginning);
-
-  // Returns where the text ends.
+  // Returns where the number ends.
   char* put(char* at, std::uint32_t number) {
     const std::uint32_t hundreds = number / 100;
     if (hundreds != hundreds_) {
       begin_hundred(hundreds);
     }
-    std::memcpy(at, kept_.data(), longest);
+    std::memcpy(at, kept_.data(), kept_.size());
     if (number < 10) {
-      at[length_] = static_cast<char>('0' + number);
-      return at + length_ + 1;
+      *at = static_cast<char>('0' + number);
+      return at + 1;
     }
     std::memcpy(at + length_, two_digits.data() + 2 * (number - 100 * hundreds), 2);
     return at + length_ + 2;
@@ -83,9 +80,8 @@ class numbered_text {
 
   void begin_hundred(std::uint32_t hundreds);
 
-  std::array<char, longest> kept_{};  // the beginning and the digits of hundreds_
-  std::size_t beginning_;             // bytes of the beginning
-  std::size_t length_;                // of both
+  std::array<char, 8> kept_{};  // the digits of hundreds_, none for 0
+  std::size_t length_ = 0;
   std::uint32_t hundreds_ = 0;
 };
 

@@ -32,27 +32,25 @@ TEST(text, takes_what_a_writer_puts_behind_its_end) {
   EXPECT_EQ(text.view(), "abd");
 }
 
-std::string put(base::numbered_text& numbered, std::uint32_t number) {
-  char buffer[base::numbered_text::longest];
-  return {buffer, numbered.put(buffer, number)};
+std::string put(base::near_numbers& numbers, std::uint32_t number) {
+  char buffer[base::near_numbers::longest];
+  return {buffer, numbers.put(buffer, number)};
 }
 
-TEST(numbered_text, agrees_with_the_standard_library) {
-  const std::string beginning = "  <range and so block=";
-  ASSERT_EQ(beginning.size(), 22U);
+TEST(near_numbers, agree_with_the_standard_library) {
   std::mt19937 random(1);
   for (const std::uint32_t first : {0U, 990U, 9'950U, 99'990U, 4'294'967'000U}) {
-    base::numbered_text numbered(beginning);
+    base::near_numbers numbers;
     for (std::uint32_t i = 0; i < 296; ++i) {
-      EXPECT_EQ(put(numbered, first + i), beginning + std::to_string(first + i));
+      EXPECT_EQ(put(numbers, first + i), std::to_string(first + i));
     }
   }
-  base::numbered_text numbered(beginning);
+  base::near_numbers numbers;
   for (int i = 0; i < 10'000; ++i) {
     const auto number = static_cast<std::uint32_t>(random() >> random() % 32);
-    EXPECT_EQ(put(numbered, number), beginning + std::to_string(number));
+    EXPECT_EQ(put(numbers, number), std::to_string(number));
   }
-  EXPECT_EQ(put(numbered, UINT32_MAX), beginning + "4294967295");
+  EXPECT_EQ(put(numbers, UINT32_MAX), "4294967295");
 }
 
 }  // namespace

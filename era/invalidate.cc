@@ -72,25 +72,26 @@ class block_list {
 class run_writer {
  public:
   // put() may write to so many bytes, though fewer count.
-  static constexpr std::size_t longest = 2 * base::numbered_text::longest + 4;
+  static constexpr std::size_t longest = 40 + 2 * base::near_numbers::longest;
 
   // Returns where the text ends.
   char* put(char* at, const block_range& run) {
-    const auto first = static_cast<std::uint32_t>(run.first);
     if (run.end - run.first == 1) {
-      at = single_.put(at, first);
+      at = put_number(at, "  <block block=\"", run.first);
     } else {
-      at = begin_.put(at, first);
-      at = end_.put(at, static_cast<std::uint32_t>(run.end));
+      at = put_number(at, "  <range begin=\"", run.first);
+      at = put_number(at, "\" end = \"", run.end);
     }
     constexpr std::string_view behind = "\"/>\n";
     return at + behind.copy(at, behind.size());
   }
 
  private:
-  base::numbered_text single_{"  <block block=\""};
-  base::numbered_text begin_{"  <range begin=\""};
-  base::numbered_text end_{"\" end = \""};
+  char* put_number(char* at, std::string_view before, std::uint64_t number) {
+    return numbers_.put(at + before.copy(at, before.size()), static_cast<std::uint32_t>(number));
+  }
+
+  base::near_numbers numbers_;
 };
 
 // Runs that begin in words first to end - 1.

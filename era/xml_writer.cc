@@ -10,7 +10,7 @@ namespace {
 // Room is taken for so many lines at once. No line is longer than this many bytes, with what
 // copies of fixed size leave behind it.
 constexpr std::uint32_t lines_at_once = 4096;
-constexpr std::size_t longest_line = base::numbered_text::longest + 24;
+constexpr std::size_t longest_line = 16 + base::near_numbers::longest + 24;
 
 struct bit_end {
   std::uint32_t length;
@@ -18,8 +18,13 @@ struct bit_end {
 };
 constexpr bit_end bit_ends[] = {{18, "\" value=\"false\"/>\n"}, {17, "\" value=\"true\"/>\n"}};
 
-char* put_bit(base::numbered_text& line, char* at, std::uint32_t block, bool set) {
-  at = line.put(at, block);
+char* put_head(base::near_numbers& blocks, char* at, const char (&head)[17], std::uint32_t block) {
+  std::memcpy(at, head, 16);
+  return blocks.put(at + 16, block);
+}
+
+char* put_bit(base::near_numbers& blocks, char* at, std::uint32_t block, bool set) {
+  at = put_head(blocks, at, "    <bit block=\"", block);
   const bit_end& end = bit_ends[set];
   std::memcpy(at, end.text, sizeof end.text);
   return at + end.length;
@@ -67,11 +72,11 @@ void xml_writer::bits(std::uint32_t first, std::uint32_t count,
       }
       for (; word != 0; word &= word - 1) {
         const auto bit = static_cast<std::uint32_t>(std::countr_zero(word));
-        at = put_bit(bit_line_, at, first + done + bit, true);
+        at = put_bit(blocks_, at, first + done + bit, true);
       }
     } else {
       for (std::uint32_t bit = 0; bit < here; ++bit) {
-        at = put_bit(bit_line_, at, first + done + bit, (word >> bit & 1) != 0);
+        at = put_bit(blocks_, at, first + done + bit, (word >> bit & 1) != 0);
       }
     }
     out_.end_at(at);
@@ -94,7 +99,7 @@ void xml_writer::eras(std::uint32_t first, std::span<const std::uint32_t> eras) 
       if (compact_ && here[i] == 0) {
         continue;
       }
-      at = era_line_.put(at, first + i);
+      at = put_head(blocks_, at, "    <era block=\"", first + i);
       era_end& end = era_ends_[here[i] % era_ends_.size()];
       if (end.era != here[i]) {
         spell(end, here[i]);

@@ -47,8 +47,7 @@ class xml_writer {
 
   base::text& out_;
   bool compact_;
-  base::numbered_text bit_line_{"    <bit block=\""};
-  base::numbered_text era_line_{"    <era block=\""};
+  base::near_numbers blocks_;
   std::array<era_end, 128> era_ends_;  // each era has one place, and few are in use at a time
 };
 
