@@ -279,7 +279,7 @@ TEST(xml_scanner, takes_no_line_out_of_the_midst_of_utf_16) {
       utf_16(
           "<superblock uuid=\"\" block_size=\"128\" nr_blocks=\"10\" current_era=\"5\">"
           "<era_array>") +
-      "\n    <era block=\"1\" era=\"1\"/>\n" + utf_16("</era_array></superblock>");
+      "\n    <era block=\"1\" era=\"1\"/>\n" + utf_16("</era_array></superblock>" + behind);
   EXPECT_EQ(read(document, false), "s 128 10 5\n");
   EXPECT_EQ(read(document, true), "s 128 10 5\n");
 }
