@@ -37,6 +37,14 @@ file_handle reopen(int fd, int flags) {
   return file_handle(::open(path.c_str(), flags | O_CLOEXEC));
 }
 
+file_handle reopen_cached(int fd) {
+  file_handle cached = reopen(fd, O_RDONLY);
+  if (cached.is_open() && ::posix_fadvise(cached.fd(), 0, 0, POSIX_FADV_RANDOM) != 0) {
+    return file_handle();
+  }
+  return cached;
+}
+
 void write_all(int fd, const char* data, std::size_t size, const std::string& name) {
   while (size > 0) {
     const ssize_t written = ::write(fd, data, size);

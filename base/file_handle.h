@@ -33,6 +33,10 @@ class file_handle {
 // can't be done.
 file_handle reopen(int fd, int flags);
 
+// The same for reads by way of the page cache of a file that is otherwise read past it: the kernel
+// is told not to read ahead there.
+file_handle reopen_cached(int fd);
+
 // Writes all of `data`; throws io_error naming `name`, or broken_pipe.
 void write_all(int fd, const char* data, std::size_t size, const std::string& name);
 

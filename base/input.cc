@@ -43,11 +43,9 @@ void input::open_file() {
   if (here < 0 || ::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
     return;
   }
-  file_handle cached = reopen(fd_, O_RDONLY);
+  file_handle cached = reopen_cached(fd_);
   file_handle direct = reopen(fd_, O_RDONLY | O_DIRECT);
-  // Without it, the kernel would read ahead into the page cache what is then read past it.
-  if (cached.is_open() && direct.is_open() &&
-      ::posix_fadvise(cached.fd(), 0, 0, POSIX_FADV_RANDOM) == 0) {
+  if (cached.is_open() && direct.is_open()) {
     cached_ = std::move(cached);
     direct_ = std::move(direct);
     position_ = static_cast<std::uint64_t>(here);

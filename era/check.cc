@@ -77,12 +77,7 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
       blocks += array.nr_array_blocks();
     }
     requests_.reserve(std::min(blocks, context_.reader.usable()));  // no block is met twice
-    for (std::size_t first = 0; first < roots_.size(); first += batch) {
-      first_array_ = first;
-      pd::read_indexes(context_,
-                       std::span(roots_).subspan(first, std::min(batch, roots_.size() - first)),
-                       *this);
-    }
+    pd::read_indexes(context_, roots_, *this);
     blocks_done_ = context_.reader.blocks_read();
     pd::read_in_disk_order(context_.reader, std::move(requests_), *this);
   }
@@ -91,8 +86,6 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
   bool lost_nodes() const { return lost_nodes_; }
 
  private:
-  static constexpr std::size_t batch = 1024;
-
   // Behind all writesets.
   bool is_era_array(std::size_t array) const { return array == metadata_.writesets.size(); }
 
@@ -106,9 +99,7 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
     damage_in(place_of(array), sink_, nr_bits).damaged(found);
   }
 
-  void begin_array(std::size_t i) override {
-    present_ = static_cast<std::uint32_t>(first_array_ + i);
-  }
+  void begin_array(std::size_t i) override { present_ = static_cast<std::uint32_t>(i); }
 
   void array_block_at(pd::array_block_ref ref) override {
     const pd::array_root& array = roots_[present_];
@@ -134,11 +125,7 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
     }
   }
 
-  void tell_progress() {
-    if (++blocks_done_ % pd::read_batch == 0) {
-      progress_.at(blocks_done_, blocks_in_use_);
-    }
-  }
+  void tell_progress() { progress_.at(++blocks_done_, blocks_in_use_); }
 
   void check_eras(const pd::array_block_request& request, const std::byte* data) {
     const std::uint32_t current = metadata_.state.current_era;
@@ -211,7 +198,6 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
   std::uint64_t blocks_in_use_;
   std::vector<pd::array_root> roots_;  // of the writesets, and of the era array behind them
   std::vector<pd::array_block_request> requests_;
-  std::size_t first_array_ = 0;  // of the batch whose indexes are being read
   std::uint32_t present_ = 0;
   std::uint64_t blocks_done_ = 0;
   bool lost_nodes_ = false;

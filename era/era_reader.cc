@@ -212,11 +212,7 @@ class era_reader::dropper final : public folder {
   }
   void take_lost(std::uint64_t, std::uint64_t) override { count_block(); }
 
-  void count_block() {
-    if (++done_ % pd::read_batch == 0) {
-      progress_.at(done_, nr_blocks_);
-    }
-  }
+  void count_block() { progress_.at(++done_, nr_blocks_); }
 
   base::progress& progress_;
   std::uint64_t nr_blocks_;

@@ -129,9 +129,7 @@ file_device::file_device(std::string path, int flags)
 void file_device::open_cached(int flags) {
   struct stat info {};
   if ((flags & O_ACCMODE) == O_RDONLY && ::fstat(file_.fd(), &info) == 0 && S_ISREG(info.st_mode)) {
-    cached_ = base::reopen(file_.fd(), O_RDONLY);
-    // Only advice: not to read ahead into the page cache what is then read past it.
-    static_cast<void>(::posix_fadvise(cached_.fd(), 0, 0, POSIX_FADV_RANDOM));
+    cached_ = base::reopen_cached(file_.fd());
   }
 }
 
