@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "benchmarks/contents.h"
-#include "era/writeset.h"
+#include "era/format/writeset.h"
 #include "persistent-data/btree_node.h"
 
 namespace bench {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "era/superblock.h"
+#include "era/format/superblock.h"
 #include "persistent-data/block_device.h"
 
 namespace bench {

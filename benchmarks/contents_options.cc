@@ -1,7 +1,7 @@
 #include "benchmarks/contents_options.h"
 
 #include "base/error.h"
-#include "era/superblock.h"
+#include "era/format/superblock.h"
 
 namespace bench {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "era/writeset.h"
+#include "era/format/writeset.h"
 #include "persistent-data/array_builder.h"
 #include "persistent-data/bulk_writer.h"
 #include "persistent-data/space_map_builder.h"

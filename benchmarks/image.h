@@ -3,7 +3,7 @@
 #pragma once
 
 #include "benchmarks/contents.h"
-#include "era/superblock.h"
+#include "era/format/superblock.h"
 #include "persistent-data/block_device.h"
 
 namespace bench {

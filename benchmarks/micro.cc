@@ -11,10 +11,10 @@
 #include "base/text.h"
 #include "benchmarks/image.h"
 #include "benchmarks/xml_lines.h"
-#include "era/era_reader.h"
 #include "era/invalidate.h"
-#include "era/xml_reader.h"
-#include "era/xml_writer.h"
+#include "era/read/era_reader.h"
+#include "era/xml/xml_reader.h"
+#include "era/xml/xml_writer.h"
 #include "persistent-data/btree_node.h"
 #include "persistent-data/memory_device.h"
 

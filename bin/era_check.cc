@@ -1,8 +1,8 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "bin/command_line.h"
-#include "era/check.h"
-#include "era/check_report.h"
+#include "era/check/check.h"
+#include "era/check/check_report.h"
 
 namespace {
 

@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "bin/command_line.h"
-#include "era/schedule.h"
-#include "era/simulated_files.h"
+#include "era/simulation/schedule.h"
+#include "era/simulation/simulated_files.h"
 
 namespace {
 

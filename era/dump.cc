@@ -8,8 +8,8 @@
 #include "base/output.h"
 #include "base/print_in_order.h"
 #include "base/progress.h"
-#include "era/dump_reader.h"
-#include "era/xml_writer.h"
+#include "era/read/contents_reader.h"
+#include "era/xml/xml_writer.h"
 
 namespace era {
 namespace {

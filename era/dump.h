@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "era/metadata.h"
+#include "era/read/metadata.h"
 
 namespace era {
 

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/output.h"
 #include "base/print_in_order.h"
-#include "era/era_reader.h"
+#include "era/read/era_reader.h"
 
 namespace era {
 namespace {

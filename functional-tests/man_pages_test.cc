@@ -99,9 +99,9 @@ std::string usage_of(const std::string& command) {
   return "";
 }
 
-// The commands that era/script.cc knows.
+// The commands that era/simulation/script.cc knows.
 std::set<std::string> known_commands() {
-  const auto source = harness::read_file(SOURCE_FOLDER "/era/script.cc");
+  const auto source = harness::read_file(SOURCE_FOLDER "/era/simulation/script.cc");
   static const std::regex command(R"re(\{verb::\w+, "(\w+)")re");
   std::set<std::string> found;
   for (std::sregex_iterator at(source.begin(), source.end(), command), end; at != end; ++at) {

@@ -1,6 +1,6 @@
 // Damage in metadata is data: whoever reads blocks, trees and space maps reports what is wrong to a
 // sink and goes on with the rest. What each kind means to a user (severity, consequence, repair)
-// stands in the one table of era/problems.cc. Thread safety: that of the sink.
+// stands in the one table of era/format/problems.cc. Thread safety: that of the sink.
 #pragma once
 
 #include <cstdint>

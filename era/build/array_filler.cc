@@ -1,0 +1,175 @@
+#include "era/build/array_filler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+
+namespace era {
+namespace {
+
+pd::array_root shape_of(array_filler::kind of, std::uint64_t nr_blocks) {
+  return of == array_filler::kind::eras ? pd::array_root{pd::no_block, 4, nr_blocks}
+                                        : pd::bitset_root(pd::no_block, nr_blocks);
+}
+
+}  // namespace
+
+array_filler::array_filler(pd::bulk_writer& writer, kind of, std::uint64_t nr_blocks,
+                           std::string name)
+    : writer_(writer),
+      kind_(of),
+      name_(std::move(name)),
+      builder_(writer, shape_of(of, nr_blocks)),
+      reopened_block_(1) {}
+
+std::uint32_t array_filler::value_at(const std::byte* values, std::uint64_t i) const {
+  if (kind_ == kind::eras) {
+    return base::get_le32(values + 4 * i);
+  }
+  return static_cast<std::uint32_t>(base::get_le64(values + 8 * (i / 64)) >> i % 64 & 1);
+}
+
+void array_filler::set(std::byte* values, std::uint64_t first, std::uint64_t end,
+                       std::uint32_t value) const {
+  for (std::uint64_t i = first; i < end; ++i) {
+    if (kind_ == kind::eras) {
+      base::put_le32(values + 4 * i, value);
+    } else {
+      std::byte* const word = values + 8 * (i / 64);
+      base::put_le64(word, base::get_le64(word) | std::uint64_t{value} << i % 64);
+    }
+  }
+}
+
+void array_filler::put(std::span<const xml_run> runs) {
+  for (const xml_run& run : runs) {
+    if (run.first >= next_) {
+      put_in_order(run);
+    } else if (run.first < dense_end_) {
+      refuse_twice(run);
+    } else {
+      late_.add(run);
+    }
+  }
+}
+
+void array_filler::put_in_order(const xml_run& run) {
+  const std::uint64_t first = run.first;
+  const std::uint64_t end = first + run.count;
+  if (first == dense_end_) {
+    dense_end_ = end;
+  } else if (run.value == 0) {
+    note_given_zeros(run);
+  }
+  next_ = end;
+  if (run.value != 0) {
+    fill(first, end, run.value);
+  }
+}
+
+void array_filler::note_given_zeros(const xml_run& run) {
+  if (zero_ && std::uint64_t{zero_->first} + zero_->count == run.first) {
+    zero_->count += run.count;
+    return;
+  }
+  if (zero_) {
+    zeros_.add(*zero_);
+  }
+  zero_ = run;
+}
+
+void array_filler::fill(std::uint64_t first, std::uint64_t end, std::uint32_t value) {
+  while (first < end) {
+    const std::uint64_t key = first / capacity();
+    const std::uint64_t stop = std::min(end, (key + 1) * capacity());
+    set(builder_.values_of(key), first - key * capacity(), stop - key * capacity(), value);
+    first = stop;
+  }
+}
+
+pd::block_nr array_filler::finish() {
+  put_late_runs();
+  return builder_.finish();
+}
+
+void array_filler::put_late_runs() {
+  if (late_.empty()) {
+    return;
+  }
+  if (zero_) {
+    zeros_.add(*zero_);
+  }
+  zero_ = zeros_.next();
+  std::uint64_t late_end = 0;
+  while (const std::optional<xml_run> run = late_.next()) {
+    if (run->first < late_end) {
+      refuse_twice(*run);
+    }
+    late_end = std::uint64_t{run->first} + run->count;
+    put_late(*run);
+  }
+  close_reopened();
+}
+
+void array_filler::put_late(const xml_run& run) {
+  const std::uint64_t end = std::uint64_t{run.first} + run.count;
+  if (zero_was_given(run.first, end)) {
+    refuse_twice(run);
+  }
+  for (std::uint64_t first = run.first; first < end;) {
+    const std::uint64_t stop = std::min(end, (first / capacity() + 1) * capacity());
+    put_late_piece(run, first, stop);
+    first = stop;
+  }
+}
+
+// A piece of a run that lies within one array block. Blocks in order before it that were given with
+// a value show by that value.
+void array_filler::put_late_piece(const xml_run& run, std::uint64_t first, std::uint64_t end) {
+  const std::uint64_t key = first / capacity();
+  const std::uint64_t base = key * capacity();
+  std::byte* const values = key < builder_.written().size() ? reopen(key) : builder_.values_of(key);
+  for (std::uint64_t block = first; block < std::min(end, next_); ++block) {
+    if (value_at(values, block - base) != 0) {
+      refuse_twice(run);
+    }
+  }
+  set(values, first - base, end - base, run.value);
+}
+
+// The values of an array block that the builder has written; late runs come sorted, so each block
+// is fetched and written back once.
+std::byte* array_filler::reopen(std::uint64_t key) {
+  if (reopened_ != key) {
+    close_reopened();
+    writer_.read_back(pd::array_block, builder_.written()[key], reopened_block_.block(0));
+    reopened_ = key;
+  }
+  return reopened_block_.block(0) + pd::array_header_size;
+}
+
+void array_filler::close_reopened() {
+  if (reopened_) {
+    writer_.rewrite(pd::array_block, builder_.written()[*reopened_], reopened_block_.block(0));
+    reopened_.reset();
+  }
+}
+
+// Asked in ascending order.
+bool array_filler::zero_was_given(std::uint64_t first, std::uint64_t end) {
+  while (zero_ && std::uint64_t{zero_->first} + zero_->count <= first) {
+    zero_ = zeros_.next();
+  }
+  return zero_ && zero_->first < end;
+}
+
+void array_filler::refuse_twice(const xml_run& run) const {
+  refuse_xml(
+      name_, run.at,
+      "block " + std::to_string(run.first) +
+          (run.count > 1 ? " or one of the " + std::to_string(run.count - 1) + " behind it" : "") +
+          " is given twice");
+}
+
+}  // namespace era

@@ -1,0 +1,27 @@
+// Prints what era_check finds, as text or JSON: a line (an object) for each problem, in the order
+// found, and a summary. Not thread safe.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "base/output.h"
+#include "era/check/check.h"
+
+namespace era {
+
+class check_report : public problem_sink {
+ public:
+  // After the last problem.
+  virtual void finish(const check_summary& summary) = 0;
+};
+
+// `file` is the name of what is checked.
+std::unique_ptr<check_report> text_report(base::output& out, const std::string& file);
+std::unique_ptr<check_report> json_report(base::output& out, const std::string& file);
+
+// Prints nothing.
+std::unique_ptr<check_report> silent_report();
+
+}  // namespace era

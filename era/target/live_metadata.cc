@@ -1,0 +1,275 @@
+#include "era/target/live_metadata.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "base/error.h"
+#include "era/read/metadata.h"
+
+namespace era {
+namespace {
+
+void add_bitset_reference(pd::transaction_manager& transaction, const std::byte* value) {
+  transaction.add_reference(decode_writeset(0, value).root);
+}
+
+void drop_bitset_reference(pd::transaction_manager& transaction, const std::byte* value) {
+  const writeset set = decode_writeset(0, value);
+  pd::bitset_editor(transaction, set.root, set.nr_bits).destroy();
+}
+
+constexpr pd::btree_values writeset_values{writeset_value_size, add_bitset_reference,
+                                           drop_bitset_reference};
+
+}  // namespace
+
+live_metadata::opened live_metadata::format(pd::block_device& device,
+                                            std::uint32_t data_block_size) {
+  opened made{pd::transaction_manager::format(device), {}};
+  made.state.data_block_size = data_block_size;
+  made.state.writeset_tree_root = pd::btree_editor(made.transaction, writeset_values).make_empty();
+  made.state.era_array_root = pd::array_editor::make_empty(made.transaction, 4).where().root;
+  return made;
+}
+
+live_metadata::opened live_metadata::open(pd::block_device& device, std::uint32_t data_block_size) {
+  if (device.nr_blocks() == 0) {
+    throw base::data_error(device.name() +
+                           ": the metadata device has no whole block of 4096 bytes.");
+  }
+  if (is_unformatted(device)) {
+    return format(device, data_block_size);
+  }
+  pd::block_reader reader(device);
+  strict_sink sink(device.name());
+  const superblock state = read_superblock(reader, 0, sink).value();
+  return {pd::transaction_manager::open(device, state.space_map), state};
+}
+
+live_metadata::live_metadata(pd::block_device& device, opened from)
+    : device_(device), transaction_(std::move(from.transaction)), state_(from.state) {}
+
+live_metadata::live_metadata(pd::block_device& device, std::uint32_t data_block_size)
+    : live_metadata(device, open(device, data_block_size)) {
+  if (state_.space_map.nr_blocks == 0) {
+    commit();
+  }
+}
+
+bool live_metadata::is_last_commit_on_device() {
+  pd::block_buffer blocks(2);
+  pd::read_request request{0, blocks.block(0), 0};
+  device_.read({&request, 1});
+  encode_superblock(state_, blocks.block(1));
+  pd::seal_block(superblock_block, 0, blocks.block(1));
+  return request.error == 0 && std::memcmp(blocks.block(0), blocks.block(1), pd::block_size) == 0;
+}
+
+std::optional<std::uint32_t> live_metadata::era_on_device() {
+  pd::block_buffer block(1);
+  pd::read_request request{0, block.block(0), 0};
+  device_.read({&request, 1});
+  const bool sound = request.error == 0 && !pd::check_head(superblock_block, 0, block.block(0));
+  return sound ? std::optional(decode_superblock(block.block(0)).current_era) : std::nullopt;
+}
+
+void live_metadata::attempt(const std::function<void()>& operation) {
+  if (failed_) {
+    throw base::io_error(
+        transaction_.name() +
+        ": an earlier operation failed, so nothing is committed any more; the last "
+        "commit is on the device.\nRemove the target and create it anew.");
+  }
+  const superblock before = state_;
+  try {
+    operation();
+  } catch (...) {
+    state_ = before;
+    failed_ = true;
+    throw;
+  }
+}
+
+pd::btree_editor live_metadata::writeset_tree() {
+  return {transaction_, writeset_values};
+}
+
+void live_metadata::write_commit() {
+  state_.flags = 0;
+  transaction_.commit(superblock_block, [&](const pd::space_map_root& map, std::byte* block) {
+    state_.space_map = map;
+    encode_superblock(state_, block);
+  });
+}
+
+void live_metadata::commit() {
+  attempt([&] { write_commit(); });
+}
+
+void live_metadata::resize(std::uint32_t nr_blocks) {
+  attempt([&] {
+    digest_.reset();  // its end may no longer be right
+    pd::array_editor eras = era_array();
+    eras.resize(nr_blocks);
+    state_.era_array_root = eras.where().root;
+    state_.nr_blocks = nr_blocks;
+    write_commit();
+  });
+}
+
+void live_metadata::begin_era() {
+  if (state_.current_era == UINT32_MAX) {
+    throw base::data_error(transaction_.name() +
+                           ": the era counter is at its end, and no era can follow.\n"
+                           "Make a full backup and start with new metadata.");
+  }
+  attempt([&] {
+    archive_current();
+    open_next_era();
+    write_commit();
+  });
+}
+
+void live_metadata::end_era() {
+  attempt([&] {
+    archive_current();
+    write_commit();
+  });
+}
+
+void live_metadata::archive_current() {
+  if (!state_.current_open()) {
+    return;
+  }
+  std::byte value[writeset_value_size];
+  encode_writeset({state_.current_era, state_.current_nr_bits, state_.current_root}, value);
+  pd::btree_editor tree = writeset_tree();
+  tree.insert(state_.writeset_tree_root, state_.current_era, value);
+  state_.current_root = pd::no_block;
+}
+
+void live_metadata::open_next_era() {
+  ++state_.current_era;
+  state_.current_nr_bits = state_.nr_blocks;
+  state_.current_root = pd::bitset_editor::make(transaction_, state_.nr_blocks).root();
+}
+
+void live_metadata::mark(std::span<const block_range> ranges) {
+  attempt([&] {
+    pd::bitset_editor current(transaction_, state_.current_root, state_.current_nr_bits);
+    for (const block_range& range : ranges) {
+      for (std::uint64_t block = range.first; block < range.end; ++block) {
+        current.set(block);
+      }
+    }
+    current.flush();
+    state_.current_root = current.root();
+    write_commit();
+  });
+}
+
+void live_metadata::take_snapshot() {
+  if (state_.metadata_snap != pd::no_block) {
+    throw std::logic_error("there is a metadata snapshot already");
+  }
+  attempt([&] {
+    clone_for_snapshot();
+    write_commit();
+  });
+}
+
+// Of the superblock just committed. Its own current writeset and space map are stale in it.
+void live_metadata::clone_for_snapshot() {
+  const pd::block_ptr block = transaction_.create(superblock_block);
+  superblock copy = state_;
+  copy.location = block->where;
+  encode_superblock(copy, block->data());
+  transaction_.add_reference(state_.writeset_tree_root);
+  transaction_.add_reference(state_.era_array_root);
+  state_.metadata_snap = block->where;
+}
+
+void live_metadata::drop_snapshot() {
+  if (state_.metadata_snap == pd::no_block) {
+    throw std::logic_error("there is no metadata snapshot");
+  }
+  attempt([&] {
+    release_snapshot();
+    write_commit();
+  });
+}
+
+void live_metadata::release_snapshot() {
+  const block_nr where = state_.metadata_snap;
+  {
+    const pd::block_ptr block = transaction_.read(superblock_block, where);
+    strict_sink sink(transaction_.name());
+    check_superblock(block->data(), {structure::superblock, true, 0, false}, where, sink);
+    const superblock copy = decode_superblock(block->data());
+    writeset_tree().destroy(copy.writeset_tree_root);
+    pd::array_editor(transaction_, {copy.era_array_root, 4, copy.nr_blocks}).destroy();
+  }
+  transaction_.drop_reference(where);
+  state_.metadata_snap = pd::no_block;
+}
+
+bool live_metadata::digest_step() {
+  bool worked = true;
+  attempt([&] {
+    if (!digest_) {
+      worked = find_lowest_archived();
+    } else if (digest_->next_bit < digest_->end_bit) {
+      carry_over(*digest_);
+    } else {
+      drop_digested(*digest_);
+      digest_.reset();
+    }
+  });
+  return worked;
+}
+
+bool live_metadata::find_lowest_archived() {
+  pd::btree_editor tree = writeset_tree();
+  const auto era = tree.lowest_key(state_.writeset_tree_root);
+  if (!era) {
+    return false;
+  }
+  if (*era > UINT32_MAX) {
+    throw base::data_error(transaction_.name() + ": the writeset tree has an era " +
+                           std::to_string(*era) + ", which no era can be.\nera_check lists all.");
+  }
+  const auto value = tree.find(state_.writeset_tree_root, *era);
+  if (!value) {
+    throw base::data_error(transaction_.name() + ": a search does not find era " +
+                           std::to_string(*era) + " in the writeset tree.\nera_check lists all.");
+  }
+  const writeset set = decode_writeset(static_cast<std::uint32_t>(*era), value->data());
+  digest_ = digest{set.era, set.root, set.nr_bits, 0, std::min(set.nr_bits, state_.nr_blocks)};
+  return true;
+}
+
+void live_metadata::carry_over(digest& present) {
+  const std::uint32_t end = std::min(present.end_bit, present.next_bit + bits_in_a_step);
+  pd::bitset_editor bits(transaction_, present.root, present.nr_bits);
+  pd::array_editor eras = era_array();
+  for (std::uint32_t bit = present.next_bit; bit < end; ++bit) {
+    if (bits.test(bit)) {
+      eras.set(bit, present.era);
+    }
+  }
+  state_.era_array_root = eras.where().root;
+  present.next_bit = end;
+}
+
+void live_metadata::drop_digested(const digest& present) {
+  pd::btree_editor tree = writeset_tree();
+  if (!tree.remove(state_.writeset_tree_root, present.era)) {
+    throw base::data_error(transaction_.name() + ": the writeset tree has era " +
+                           std::to_string(present.era) +
+                           ", but no way leads to it.\nera_check lists all that is wrong.");
+  }
+}
+
+}  // namespace era

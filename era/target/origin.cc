@@ -1,0 +1,102 @@
+#include "era/target/origin.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/error.h"
+#include "era/format/superblock.h"
+
+namespace era {
+namespace {
+
+constexpr std::uint64_t sectors_of_zeros = 256;
+
+off_t offset_of(std::uint64_t sector) {
+  return static_cast<off_t>(sector * sector_bytes);
+}
+
+// pread or pwrite until all is moved.
+template <typename Byte, typename Move>
+void move_all(const std::string& name, std::uint64_t sector, std::span<Byte> bytes, Move move) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t moved = move(bytes.data() + done, bytes.size() - done,
+                               offset_of(sector) + static_cast<off_t>(done));
+    if (moved > 0) {
+      done += static_cast<std::size_t>(moved);
+    } else if (moved == 0 || errno != EINTR) {
+      throw base::io_error(base::system_message(name, moved == 0 ? EIO : errno));
+    }
+  }
+}
+
+}  // namespace
+
+void origin::write_zeroes(std::uint64_t sector, std::uint64_t nr_sectors) {
+  const std::vector<std::byte> zeros(std::min(nr_sectors, sectors_of_zeros) * sector_bytes);
+  while (nr_sectors > 0) {
+    const std::uint64_t part = std::min(nr_sectors, sectors_of_zeros);
+    write(sector, std::span(zeros).first(part * sector_bytes));
+    sector += part;
+    nr_sectors -= part;
+  }
+}
+
+file_origin::file_origin(std::string path) : name_(std::move(path)) {
+  const struct stat info = base::stat_path(name_);
+  if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode)) {
+    throw base::io_error(name_ + ": Not a block device or regular file");
+  }
+  file_ = base::file_handle(::open(name_.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file_.is_open()) {
+    throw base::io_error(base::system_message(name_, errno));
+  }
+  nr_sectors_ = base::size_in_bytes(file_.fd(), name_) / sector_bytes;
+}
+
+void file_origin::read(std::uint64_t sector, std::span<std::byte> into) {
+  move_all(name_, sector, into, [&](std::byte* to, std::size_t size, off_t at) {
+    return ::pread(file_.fd(), to, size, at);
+  });
+}
+
+void file_origin::write(std::uint64_t sector, std::span<const std::byte> from) {
+  move_all(name_, sector, from, [&](const std::byte* bytes, std::size_t size, off_t at) {
+    return ::pwrite(file_.fd(), bytes, size, at);
+  });
+}
+
+void file_origin::discard(std::uint64_t sector, std::uint64_t nr_sectors) {
+  if (::fallocate(file_.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset_of(sector),
+                  offset_of(nr_sectors)) != 0 &&
+      errno != EOPNOTSUPP) {
+    throw base::io_error(base::system_message(name_, errno));
+  }
+}
+
+void file_origin::flush() {
+  if (::fdatasync(file_.fd()) != 0) {
+    throw base::io_error(base::system_message(name_, errno));
+  }
+}
+
+memory_origin::memory_origin(std::uint64_t nr_sectors, std::string name)
+    : name_(std::move(name)), bytes_(nr_sectors * sector_bytes) {}
+
+std::uint64_t memory_origin::nr_sectors() const {
+  return bytes_.size() / sector_bytes;
+}
+
+void memory_origin::read(std::uint64_t sector, std::span<std::byte> into) {
+  std::copy_n(bytes_.data() + sector * sector_bytes, into.size(), into.data());
+}
+
+void memory_origin::write(std::uint64_t sector, std::span<const std::byte> from) {
+  std::copy(from.begin(), from.end(), bytes_.data() + sector * sector_bytes);
+}
+
+}  // namespace era

@@ -1,0 +1,321 @@
+#include "era/target/target.h"
+
+#include <algorithm>
+#include <cctype>
+#include <sstream>
+
+#include "base/bytes.h"
+#include "base/number.h"
+
+namespace era {
+namespace {
+
+constexpr std::uint64_t max_sectors = UINT64_MAX / 512;
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::istringstream in{std::string(text)};
+  std::vector<std::string> words;
+  for (std::string word; in >> word;) {
+    words.push_back(word);
+  }
+  return words;
+}
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+bool is_write(request::kind what) {
+  return what == request::kind::write || what == request::kind::write_zeroes ||
+         what == request::kind::discard;
+}
+
+// The sectors of `whole` from `first` up to `end`, both within it.
+request part_of(const request& whole, std::uint64_t first, std::uint64_t end) {
+  request part = whole;
+  part.sector = first;
+  part.nr_sectors = end - first;
+  if (!whole.from.empty()) {
+    part.from =
+        whole.from.subspan((first - whole.sector) * sector_bytes, part.nr_sectors * sector_bytes);
+  }
+  return part;
+}
+
+}  // namespace
+
+table_line parse_table_line(std::string_view line) {
+  const std::vector<std::string> words = words_of(line);
+  if (words.size() < 3) {
+    throw refused("Invalid table line",
+                  "expected <start> <length> era <metadata dev> <origin dev> <block size>");
+  }
+  if (base::parse_number(words[0], 0) != 0) {
+    throw refused("Invalid table line", "the table must start at sector 0, not '" + words[0] + "'");
+  }
+  const auto length = base::parse_number(words[1], max_sectors);
+  if (!length || *length == 0) {
+    throw refused("Invalid table line", "'" + words[1] + "' is no length in sectors");
+  }
+  if (words[2] != "era") {
+    throw refused("unknown target type", words[2]);
+  }
+  if (words.size() != 6) {
+    throw refused("Invalid argument count");
+  }
+  return {*length, words[3], words[4], words[5]};
+}
+
+target_message parse_message(std::string_view text) {
+  const std::vector<std::string> words = words_of(text);
+  if (words.size() != 1) {
+    throw refused("incorrect number of message arguments");
+  }
+  const std::string wanted = lower_case(words[0]);
+  if (wanted == "checkpoint") {
+    return target_message::checkpoint;
+  }
+  if (wanted == "take_metadata_snap") {
+    return target_message::take_metadata_snap;
+  }
+  if (wanted == "drop_metadata_snap") {
+    return target_message::drop_metadata_snap;
+  }
+  throw refused("unsupported message '" + words[0] + "'");
+}
+
+target::target(const table_line& table, device_finder& devices) : table_(table) {
+  try {
+    metadata_device_ = &devices.metadata(table.metadata);
+  } catch (const base::io_error& e) {
+    throw refused("Error opening metadata device", e.what());
+  }
+  try {
+    origin_ = &devices.origin(table.origin);
+  } catch (const base::io_error& e) {
+    throw refused("Error opening data device", e.what());
+  }
+  const auto block_size = base::parse_number(table.block_size, UINT64_MAX);
+  if (!block_size) {
+    throw refused("Error parsing block size");
+  }
+  if (*block_size == 0 || *block_size > UINT32_MAX || *block_size % metadata_block_sectors != 0) {
+    throw refused("Invalid block size");
+  }
+  block_size_ = static_cast<std::uint32_t>(*block_size);
+  nr_blocks_ = base::ceil_div(table.length, block_size_);
+  if (nr_blocks_ > max_data_blocks) {
+    throw refused("Invalid block size", "the device would have " + std::to_string(nr_blocks_) +
+                                            " data blocks, more than " +
+                                            std::to_string(max_data_blocks));
+  }
+  if (origin_->nr_sectors() < table.length) {
+    throw refused("Error opening data device", origin_->name() + ": too small for target: " +
+                                                   std::to_string(origin_->nr_sectors()) +
+                                                   " sectors of " + std::to_string(table.length));
+  }
+  open_metadata();
+}
+
+void target::open_metadata() {
+  try {
+    metadata_ = std::make_unique<live_metadata>(*metadata_device_, block_size_);
+  } catch (const base::error& e) {
+    throw refused("Error reading metadata", e.what());
+  }
+  const std::uint32_t stored = metadata_->state().data_block_size;
+  if (stored != block_size_) {
+    throw refused("Error reading metadata", "changing the data block size (from " +
+                                                std::to_string(stored) + " to " +
+                                                std::to_string(block_size_) + ") is not supported");
+  }
+}
+
+void target::require_running() const {
+  if (!running_) {
+    throw refused(
+        "the target is suspended: it takes no request, message or status before "
+        "it is resumed");
+  }
+}
+
+void target::resume() {
+  if (running_) {
+    return;
+  }
+  if (!metadata_->failed() && !metadata_->is_last_commit_on_device()) {
+    open_metadata();
+  }
+  if (metadata_->state().nr_blocks != nr_blocks_) {
+    metadata_->resize(static_cast<std::uint32_t>(nr_blocks_));
+  }
+  begin_era();
+  running_ = true;
+}
+
+// If it fails the marks of the present era stay good, so that writes to marked blocks go on: but
+// not if the commit might have come through after all, since then they belong to an era that is
+// over.
+void target::begin_era() {
+  const std::uint32_t present = current_era();
+  try {
+    metadata_->begin_era();
+  } catch (...) {
+    if (metadata_->era_on_device() != present) {
+      marked_.assign(marked_.size(), false);
+    }
+    throw;
+  }
+  marked_.assign(nr_blocks_, false);
+}
+
+void target::suspend() {
+  if (!running_) {
+    return;
+  }
+  running_ = false;
+  work();
+  metadata_->end_era();
+}
+
+void target::map(const request& wanted) {
+  require_running();
+  if (wanted.sector > table_.length || wanted.nr_sectors > table_.length - wanted.sector) {
+    throw refused("the request goes beyond the end of the device, sector " +
+                  std::to_string(table_.length));
+  }
+  if (is_write(wanted.what) && wanted.nr_sectors > 0) {
+    map_write(wanted);
+  } else {
+    send(wanted);
+  }
+}
+
+// A discard is one request to the end, and marks the block it begins in; other writes are cut where
+// marked blocks end and unmarked ones begin.
+void target::map_write(const request& wanted) {
+  const std::uint64_t first = wanted.sector / block_size_;
+  if (wanted.what == request::kind::discard) {
+    map_run(wanted, {first, first + 1}, marked_[first]);
+    return;
+  }
+  const std::uint64_t end_sector = wanted.sector + wanted.nr_sectors;
+  const std::uint64_t end = base::ceil_div(end_sector, block_size_);
+  for (std::uint64_t block = first; block < end;) {
+    const std::uint64_t run_end = end_of_run(block, end);
+    const request part = part_of(wanted, std::max(wanted.sector, block * block_size_),
+                                 std::min(end_sector, run_end * block_size_));
+    map_run(part, {block, run_end}, marked_[block]);
+    block = run_end;
+  }
+}
+
+std::uint64_t target::end_of_run(std::uint64_t first, std::uint64_t end) const {
+  const auto begin = marked_.begin();
+  const auto at = static_cast<std::ptrdiff_t>(first);
+  const auto limit = static_cast<std::ptrdiff_t>(end);
+  return static_cast<std::uint64_t>(std::find(begin + at, begin + limit, !marked_[first]) - begin);
+}
+
+void target::map_run(const request& wanted, const block_range& run, bool marked) {
+  if (marked) {
+    send(wanted);
+  } else {
+    waiting_.push_back({wanted, run});
+  }
+}
+
+void target::work() {
+  if (waiting_.empty()) {
+    return;
+  }
+  const std::vector<waiting_write> ready = std::move(waiting_);
+  waiting_.clear();
+  std::vector<block_range> ranges;
+  for (const waiting_write& write : ready) {
+    ranges.push_back(write.blocks);
+  }
+  metadata_->mark(ranges);
+  for (const waiting_write& write : ready) {
+    std::fill(marked_.begin() + static_cast<std::ptrdiff_t>(write.blocks.first),
+              marked_.begin() + static_cast<std::ptrdiff_t>(write.blocks.end), true);
+  }
+  for (const waiting_write& write : ready) {
+    send(write.part);
+  }
+}
+
+void target::send(const request& part) {
+  switch (part.what) {
+    case request::kind::read:
+      return origin_->read(part.sector, part.into);
+    case request::kind::write:
+      return origin_->write(part.sector, part.from);
+    case request::kind::write_zeroes:
+      return origin_->write_zeroes(part.sector, part.nr_sectors);
+    case request::kind::discard:
+      return origin_->discard(part.sector, part.nr_sectors);
+    case request::kind::flush:
+      return origin_->flush();
+  }
+}
+
+bool target::step() {
+  require_running();
+  return metadata_->digest_step();
+}
+
+void target::commit() {
+  require_running();
+  metadata_->commit();
+}
+
+void target::message(std::string_view text) {
+  require_running();
+  work();
+  const target_message wanted = parse_message(text);
+  const bool has_snapshot = metadata_->state().metadata_snap != pd::no_block;
+  switch (wanted) {
+    case target_message::checkpoint:
+      return begin_era();
+    case target_message::take_metadata_snap:
+      if (has_snapshot) {
+        throw refused("metadata snapshot already exists");
+      }
+      begin_era();
+      return metadata_->take_snapshot();
+    case target_message::drop_metadata_snap:
+      if (!has_snapshot) {
+        throw refused("no snap to drop");
+      }
+      return metadata_->drop_snapshot();
+  }
+}
+
+std::string target::status_info() {
+  require_running();
+  work();
+  const std::string prefix = "0 " + std::to_string(table_.length) + " era ";
+  const superblock& state = metadata_->state();
+  const std::string snapshot =
+      state.metadata_snap == pd::no_block ? "-" : std::to_string(state.metadata_snap);
+  const std::string line = prefix + std::to_string(metadata_block_sectors) + " " +
+                           std::to_string(metadata_->used_blocks()) + "/" +
+                           std::to_string(metadata_->total_blocks()) + " " +
+                           std::to_string(state.current_era) + " " + snapshot;
+  try {
+    metadata_->commit();
+  } catch (const base::error&) {
+    return prefix + "Error";
+  }
+  return line;
+}
+
+std::string target::status_table() const {
+  return "0 " + std::to_string(table_.length) + " era " + table_.metadata + " " + table_.origin +
+         " " + table_.block_size;
+}
+
+}  // namespace era
