@@ -24,14 +24,9 @@ template <typename T>
 class conveyor {
  public:
   // `make` fills what may be a used T, and returns false when there is nothing more (then that T
-  // does not count). What it throws comes out of next(), behind all that was made before.
-  conveyor(std::size_t slots, std::function<bool(T&)> make) : make_(std::move(make)) {
-    free_.reserve(slots);
-    made_.reserve(slots);
-    for (std::size_t i = 0; i < slots; ++i) {
-      slots_.push_back(std::make_unique<T>());
-      free_.push_back(slots_.back().get());
-    }
+  // does not count). What it throws comes out of next(), after all that was made before.
+  conveyor(std::size_t slots, std::function<bool(T&)> make)
+      : shared_(std::make_shared<shared>(slots)), make_(std::move(make)) {
     try {
       thread_ = std::thread([this] { run(); });
     } catch (const std::system_error&) {
@@ -39,14 +34,14 @@ class conveyor {
     }
   }
 
-  // Waits for the maker to return. Everything that next() returned must be gone, and nobody may be
-  // waiting for more.
+  // Waits for the maker to return. Nobody may be waiting for more; what next() returned may be held
+  // for longer.
   ~conveyor() {
     {
-      const std::lock_guard lock(mutex_);
+      const std::lock_guard lock(shared_->mutex);
       stopped_ = true;
     }
-    changed_.notify_all();
+    shared_->changed.notify_all();
     if (thread_.joinable()) {
       thread_.join();
     }
@@ -58,11 +53,11 @@ class conveyor {
   // The next in the order of making; null at the end. It waits until one is there, so somebody else
   // must not hold all of them for good.
   std::shared_ptr<T> next() {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(shared_->mutex);
     if (!thread_.joinable() && made_.empty() && !ended_) {
       make_one(lock);
     }
-    changed_.wait(lock, [&] { return !made_.empty() || ended_; });
+    shared_->changed.wait(lock, [&] { return !made_.empty() || ended_; });
     if (made_.empty()) {
       if (failure_) {
         std::rethrow_exception(failure_);
@@ -72,25 +67,49 @@ class conveyor {
     T* const first = made_.front();
     made_.erase(made_.begin());
     lock.unlock();  // to give it back takes the lock, and that may be soon: there may be no memory
-    return {first, [this](T* used) { give_back(used); }};
+    return {first, [owner = shared_](T* used) { owner->give_back(used); }};
   }
 
  private:
+  // What those that hold a T share with the conveyor, and keep when it is gone.
+  struct shared {
+    explicit shared(std::size_t count) {
+      free.reserve(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        slots.push_back(std::make_unique<T>());
+        free.push_back(slots.back().get());
+      }
+    }
+
+    void give_back(T* used) {
+      {
+        const std::lock_guard lock(mutex);
+        free.push_back(used);
+      }
+      changed.notify_all();
+    }
+
+    std::vector<std::unique_ptr<T>> slots;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<T*> free;  // never grows beyond what was reserved
+  };
+
   void run() {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(shared_->mutex);
     while (!ended_) {
       make_one(lock);
     }
   }
 
   void make_one(std::unique_lock<std::mutex>& lock) {
-    changed_.wait(lock, [&] { return !free_.empty() || stopped_; });
+    shared_->changed.wait(lock, [&] { return !shared_->free.empty() || stopped_; });
     if (stopped_) {
       ended_ = true;
       return;
     }
-    T* const slot = free_.back();
-    free_.pop_back();
+    T* const slot = shared_->free.back();
+    shared_->free.pop_back();
     lock.unlock();
     bool more = false;
     std::exception_ptr failure;
@@ -103,30 +122,22 @@ class conveyor {
     if (more) {
       made_.push_back(slot);
     } else {
-      free_.push_back(slot);
+      shared_->free.push_back(slot);
       failure_ = failure;
       ended_ = true;
     }
-    changed_.notify_all();
+    shared_->changed.notify_all();
   }
 
-  void give_back(T* used) {
-    {
-      const std::lock_guard lock(mutex_);
-      free_.push_back(used);
-    }
-    changed_.notify_all();
-  }
-
+  std::shared_ptr<shared> shared_;
   std::function<bool(T&)> make_;
-  std::vector<std::unique_ptr<T>> slots_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<T*> free_;  // these two never grow beyond what was reserved
+
+  // Under the lock.
   std::vector<T*> made_;
   bool ended_ = false;
   bool stopped_ = false;
   std::exception_ptr failure_;
+
   std::thread thread_;
 };
 

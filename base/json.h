@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "base/output.h"
+#include "base/text.h"
 
 namespace base {
 
 class json_writer {
  public:
-  explicit json_writer(output& out) : out_(out) {}
+  explicit json_writer(base::text& out) : out_(out) {}
 
   // `name` is empty inside an array and at the top.
   void begin_object(std::string_view name = "");
@@ -29,7 +29,7 @@ class json_writer {
   void end_level(std::string_view bracket);
   void quoted(std::string_view text);
 
-  output& out_;
+  base::text& out_;
   std::vector<bool> level_has_values_;
 };
 

@@ -4,20 +4,17 @@
 
 #include <cstdio>
 #include <functional>
-
-#include "base/file_test_support.h"
+#include <string>
 
 namespace {
 
 using base::json_writer;
 
 std::string written(const std::function<void(json_writer&)>& write) {
-  const base::test::temporary_folder folder;
-  base::output out(folder / "json");
+  base::text out;
   json_writer json(out);
   write(json);
-  out.commit();
-  return base::test::read_file(folder / "json");
+  return std::string(out.view());
 }
 
 TEST(json, indents_two_spaces_a_level) {

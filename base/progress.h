@@ -1,5 +1,5 @@
-// A percentage on standard error for a human who waits. Shown only if standard error is a terminal
-// and the tool was not told to be quiet, and not before a second has passed. Not thread safe.
+// How far a long task has come: a core reports to `progress`, and whoever started it decides what
+// to make of that. Not thread safe.
 #pragma once
 
 #include <chrono>
@@ -10,15 +10,38 @@ namespace base {
 
 class progress {
  public:
-  progress(std::string what, bool wanted);
-  ~progress();  // wipes the line
-  progress(const progress&) = delete;
-  progress& operator=(const progress&) = delete;
+  virtual ~progress() = default;
 
-  void at(std::uint64_t done, std::uint64_t total);
+  // What follows is a stage of its own, such as "verifying".
+  virtual void begin(const std::string& stage) = 0;
+
+  // Of the present stage.
+  virtual void at(std::uint64_t done, std::uint64_t total) = 0;
+};
+
+// For those that do not care.
+class no_progress final : public progress {
+ public:
+  void begin(const std::string&) override {}
+  void at(std::uint64_t, std::uint64_t) override {}
+};
+
+// A percentage on standard error for a human who waits. Shown only if standard error is a terminal
+// and it is wanted, and not before a stage has taken a second.
+class progress_bar final : public progress {
+ public:
+  explicit progress_bar(bool wanted);
+  ~progress_bar() override;  // wipes the line
+  progress_bar(const progress_bar&) = delete;
+  progress_bar& operator=(const progress_bar&) = delete;
+
+  void begin(const std::string& stage) override;
+  void at(std::uint64_t done, std::uint64_t total) override;
 
  private:
-  std::string what_;
+  void wipe();
+
+  std::string stage_;
   bool shown_;
   bool drawn_ = false;
   std::chrono::steady_clock::time_point next_;

@@ -34,6 +34,10 @@ void aged_device::write(std::span<const pd::write_request> batch) {
   std::byte* const block = copy.block(0);
   for (const pd::write_request& request : batch) {
     std::memcpy(block, request.from, pd::block_size);
+    if (std::memcmp(block, era::restore_mark.data(), era::restore_mark.size()) == 0) {
+      to_.write({&request, 1});
+      continue;
+    }
     const pd::block_type& type = type_of(block, request.where);
     if (type.salt == pd::node_block.salt) {
       follow_in_node(block);

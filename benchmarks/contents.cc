@@ -1,6 +1,7 @@
 #include "benchmarks/contents.h"
 
 #include <algorithm>
+#include <memory>
 
 namespace bench {
 namespace {
@@ -126,6 +127,45 @@ void era_stream::begin_stretch() {
       alike_ = !is_hot(of_, position_ / region);
       break;
   }
+}
+
+namespace {
+
+constexpr std::uint64_t words_in_a_window = 4096;
+
+// A sink may keep windows, so each is new.
+template <typename Fill>
+void send_windows(std::uint64_t nr_values, Fill fill) {
+  constexpr std::uint64_t most = words_in_a_window * bits_per_word;
+  for (std::uint64_t first = 0; first < nr_values; first += most) {
+    auto window = std::make_shared<era::contents_window>();
+    window->first = first;
+    window->count = std::min(most, nr_values - first);
+    fill(window);
+  }
+}
+
+}  // namespace
+
+void send(const contents& what, era::contents_sink& into) {
+  into.begin({what.block_size, what.nr_blocks, what.current_era});
+  for (std::uint32_t i = 0; i < what.nr_writesets; ++i) {
+    into.begin_writeset(what.era_of_writeset(i), what.nr_blocks, {});
+    bit_stream bits(what, i);
+    send_windows(what.nr_blocks, [&](const std::shared_ptr<era::contents_window>& window) {
+      window->bits.resize((window->count + bits_per_word - 1) / bits_per_word);
+      bits.next(window->bits);
+      into.bits(window);
+    });
+    into.end_writeset();
+  }
+  era_stream eras(what);
+  send_windows(what.nr_blocks, [&](const std::shared_ptr<era::contents_window>& window) {
+    window->eras.resize(window->count);
+    eras.next(window->eras);
+    into.eras(window);
+  });
+  into.end();
 }
 
 }  // namespace bench

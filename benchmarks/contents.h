@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <span>
 
+#include "era/contents.h"
+
 namespace bench {
 
 // Where the writes of an era went.
@@ -91,5 +93,8 @@ class era_stream {
   bool alike_ = false;      // they all have one value:
   std::uint32_t repeated_ = 0;
 };
+
+// Says all of it to a sink, in a dump's order.
+void send(const contents& what, era::contents_sink& into);
 
 }  // namespace bench

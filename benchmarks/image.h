@@ -1,9 +1,8 @@
-// Writes metadata with made-up contents straight through the builders of the library, in bounded
+// Writes metadata with made-up contents straight through the builder of the library, in bounded
 // memory. Not thread safe.
 #pragma once
 
 #include "benchmarks/contents.h"
-#include "era/format/superblock.h"
 #include "persistent-data/block_device.h"
 
 namespace bench {
@@ -15,7 +14,7 @@ pd::block_nr blocks_needed(const contents& what);
 // motions.
 pd::block_nr blocks_used(const contents& what, pd::block_nr device_size);
 
-// As a restore leaves them: each array in one stretch. Writes every block once. Throws
+// As a restore leaves them: each array in one stretch. Throws
 // base::io_error, also where the device is too small.
 void write_image(pd::block_device& device, const contents& what);
 

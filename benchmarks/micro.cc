@@ -11,10 +11,10 @@
 #include "base/text.h"
 #include "benchmarks/image.h"
 #include "benchmarks/xml_lines.h"
-#include "era/invalidate.h"
+#include "era/list/list_format.h"
 #include "era/read/era_reader.h"
+#include "era/xml/xml_formatter.h"
 #include "era/xml/xml_reader.h"
-#include "era/xml/xml_writer.h"
 #include "persistent-data/btree_node.h"
 #include "persistent-data/memory_device.h"
 
@@ -79,28 +79,23 @@ BENCHMARK(decode_node)->Arg(8)->Arg(12);
 // Sound metadata, opened.
 class loaded_image {
  public:
-  explicit loaded_image(std::uint32_t since)
-      : device_(const_cast<pd::memory_device&>(some_image())),
+  loaded_image()
+      : file_(const_cast<pd::memory_device&>(some_image())),
         sink_("memory"),
-        reader_(device_),
-        context_(reader_),
-        metadata_(era::read_metadata(context_, era::read_superblock(reader_, 0, sink_).value(),
-                                     false, sink_)),
-        eras_(context_, metadata_, sink_, since) {}
+        metadata_(file_.load(era::metadata_state::live, sink_)),
+        eras_(metadata_, sink_) {}
 
   era::era_reader& eras() { return eras_; }
 
  private:
-  pd::memory_device& device_;
+  era::metadata_file file_;
   era::strict_sink sink_;
-  pd::block_reader reader_;
-  pd::walk_context context_;
   era::metadata metadata_;
   era::era_reader eras_;
 };
 
 void fold_last_written(benchmark::State& state) {
-  loaded_image image(0);
+  loaded_image image;
   std::vector<std::uint32_t> eras(era::era_reader::window);
   for (auto _ : state) {
     for (std::uint64_t first = 0; first < nr_blocks; first += era::era_reader::window) {
@@ -113,10 +108,10 @@ void fold_last_written(benchmark::State& state) {
 BENCHMARK(fold_last_written);
 
 void fold_written_since(benchmark::State& state) {
-  loaded_image image(95);
+  loaded_image image;
   std::vector<std::uint64_t> words(nr_blocks / pd::bits_per_word);
   for (auto _ : state) {
-    image.eras().written_since(words);
+    image.eras().written_since(95, words);
     benchmark::DoNotOptimize(words.data());
   }
   count_items(state, nr_blocks);
@@ -138,28 +133,26 @@ class memory_file {
   base::file_handle file_;
 };
 
-// The list is private to era_invalidate, so this is the whole tool; the difference between an era
-// with many runs and one with none is what the runs cost.
-void invalidate(benchmark::State& state) {
-  const pd::memory_device& image = some_image();
-  const memory_file file(
-      {reinterpret_cast<const char*>(image.block(0)), image.nr_blocks() * pd::block_size});
-  era::invalidate_options options;
-  options.written_since = static_cast<std::uint32_t>(state.range(0));
-  options.output = "/dev/null";
+void print_list(benchmark::State& state, const era::list_format& format) {
+  era::metadata_file file(const_cast<pd::memory_device&>(some_image()));
+  era::strict_sink sink("memory");
+  const era::written_list list =
+      era::list_written_blocks(file, era::metadata_state::live, 95, sink);
   for (auto _ : state) {
-    era::invalidate({file.name(), "benchmark", false}, options);
+    base::output out("/dev/null");
+    era::print_list(format, list, out);
   }
   count_items(state, nr_blocks);
 }
-BENCHMARK(invalidate)->Arg(95)->Arg(101);
+BENCHMARK_CAPTURE(print_list, xml, era::xml_list);
+BENCHMARK_CAPTURE(print_list, json, era::json_list);
 
 void format_bits(benchmark::State& state) {
   bench::bit_stream stream(some_contents(), 0);
   std::vector<std::uint64_t> words(nr_blocks / pd::bits_per_word);
   stream.next(words);
   base::text out;
-  era::xml_writer xml(out, state.range(0) != 0);
+  era::xml_formatter xml(out, state.range(0) != 0);
   for (auto _ : state) {
     for (std::uint32_t first = 0; first < nr_blocks; first += piece) {
       out.clear();
@@ -175,7 +168,7 @@ void format_eras(benchmark::State& state) {
   std::vector<std::uint32_t> eras(nr_blocks);
   stream.next(eras);
   base::text out;
-  era::xml_writer xml(out, false);
+  era::xml_formatter xml(out, false);
   for (auto _ : state) {
     for (std::uint32_t first = 0; first < nr_blocks; first += piece) {
       out.clear();
@@ -186,13 +179,16 @@ void format_eras(benchmark::State& state) {
 }
 BENCHMARK(format_eras);
 
-class counting_sink final : public era::xml_sink {
+class counting_sink final : public era::contents_sink {
  public:
-  void begin_superblock(std::uint32_t, std::uint32_t, std::uint32_t) override {}
+  void begin(const era::superblock_facts&) override {}
   void begin_writeset(std::uint32_t, std::uint32_t, era::text_position) override {}
-  void bits(std::span<const era::xml_run> runs) override { count_ += runs.size(); }
+  void bits(std::span<const era::contents_run> runs) override { count_ += runs.size(); }
+  void bits(era::window_ptr) override {}
   void end_writeset() override {}
-  void eras(std::span<const era::xml_run> runs) override { count_ += runs.size(); }
+  void eras(std::span<const era::contents_run> runs) override { count_ += runs.size(); }
+  void eras(era::window_ptr) override {}
+  void end() override {}
 
   std::uint64_t count() const { return count_; }
 

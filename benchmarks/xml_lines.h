@@ -1,6 +1,6 @@
 // The lines of which nearly all of a dump consists, into a buffer of fixed size, as fast as that
-// goes without a trick: it bounds what era_dump can reach. Kept apart from era/xml_writer, so that
-// each can be held against the other. Not thread safe.
+// goes without a trick: it bounds what era_dump can reach. Kept apart from era/xml/xml_formatter,
+// so that each can be held against the other. Not thread safe.
 #pragma once
 
 #include <charconv>

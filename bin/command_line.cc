@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "base/output.h"
+#include "era/format/problems.h"
 
 namespace cli {
 namespace {
@@ -242,6 +243,9 @@ int run_tool(const command& spec, int argc, const char* const* argv,
     return static_cast<int>(exit_status::failure);
   } catch (const base::usage_error& e) {
     return fail(std::string(e.what()) + "\nTry '" + spec.name + " --help'.");
+  } catch (const era::damage_error& e) {
+    return fail(std::string(e.what()) + "\nera_check lists all; " + row_of(e.found().code).repair +
+                ".");
   } catch (const std::bad_alloc&) {
     return fail(std::string(spec.name) + ": out of memory");
   } catch (const std::exception& e) {

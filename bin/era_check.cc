@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "bin/command_line.h"
+#include "bin/open_metadata.h"
 #include "era/check/check.h"
 #include "era/check/check_report.h"
 
@@ -10,7 +11,7 @@ const cli::command command{
     "era_check",
     "[options] {device|file}",
     "Checks the metadata of an era device and reports every problem.",
-    {{'q', "quiet", nullptr, "print nothing; the exit status tells"},
+    {{'q', "quiet", nullptr, "print nothing; the exit status says it"},
      {0, "super-block-only", nullptr, "check the superblock alone"},
      {0, "ignore-non-fatal-errors", nullptr, "succeed if nothing worse is found"},
      {0, "format", "FORMAT", "form of the report: text (default) or json"}}};
@@ -34,10 +35,10 @@ std::string verdict(const era::check_summary& summary, const std::string& file) 
 
 cli::exit_status check(const cli::arguments& given) {
   const std::string& file = given.input();
-  pd::file_device device = era::open_metadata({file, command.name, false});
+  pd::file_device device = cli::open_metadata(file, command.name, era::metadata_state::live);
   base::output out("-");
   const std::unique_ptr<era::check_report> report = choose_report(given, out);
-  base::progress progress("checking", !given.has("quiet"));
+  base::progress_bar progress(!given.has("quiet"));
   const era::check_summary summary =
       era::check(device, {given.has("super-block-only")}, *report, progress);
   report->finish(summary);

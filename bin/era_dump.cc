@@ -1,5 +1,9 @@
+#include <cstdio>
+
 #include "bin/command_line.h"
-#include "era/dump.h"
+#include "bin/open_metadata.h"
+#include "era/read/contents_reader.h"
+#include "era/xml/xml_writer.h"
 
 namespace {
 
@@ -13,13 +17,38 @@ const cli::command command{
      {0, "compact", nullptr, "leave out unset bits and eras of 0"},
      {'o', "output", "FILE", "write to FILE, not to standard output"}}};
 
+// Says what is lost, and lets the dump go on.
+class repair_log final : public era::problem_sink {
+ public:
+  explicit repair_log(std::string file) : file_(std::move(file)) {}
+
+  void found(const era::problem& p) override {
+    if (row_of(p.code).how_bad != era::severity::error) {
+      return;
+    }
+    const bool assumed = p.loses() || p.at.in == era::structure::writeset_tree;
+    std::fprintf(stderr, "%s: %s%s\n", file_.c_str(), sentence_of(p).c_str(),
+                 assumed ? "; taken as written in the current era" : "");
+  }
+
+ private:
+  std::string file_;
+};
+
 cli::exit_status dump(const cli::arguments& given) {
-  era::dump_options options;
-  options.output = given.value("output", "-");
-  options.logical = given.has("logical");
-  options.compact = given.has("compact");
-  options.repair = given.has("repair");
-  era::dump({given.input(), command.name, given.has("metadata-snapshot")}, options);
+  const std::string& file = given.input();
+  const era::contents_options options{cli::state_to_read(given), given.has("logical")};
+  pd::file_device device = cli::open_metadata(file, command.name, options.state);
+  base::output out(given.value("output", "-"), file);
+  era::metadata_file metadata(device);
+  era::strict_sink strict(file);
+  repair_log tolerant(file);
+  era::xml_writer xml(out, given.has("compact"));
+  base::progress_bar progress(true);
+  era::send_contents(metadata, options,
+                     given.has("repair") ? static_cast<era::problem_sink&>(tolerant) : strict, xml,
+                     progress);
+  out.commit();
   return cli::exit_status::success;
 }
 

@@ -1,6 +1,11 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "base/error.h"
 #include "bin/command_line.h"
-#include "era/invalidate.h"
+#include "bin/open_metadata.h"
+#include "era/list/list_format.h"
 
 namespace {
 
@@ -14,18 +19,31 @@ const cli::command command{
      {'o', "output", "FILE", "write to FILE, not to standard output"},
      {0, "format", "FORMAT", "form of the list: xml (default) or json"}}};
 
+const era::list_format& choose_format(const cli::arguments& given) {
+  std::vector<std::string> names;
+  for (const era::list_format* const format : era::list_formats()) {
+    names.emplace_back(format->name);
+  }
+  const std::string chosen = given.choice("format", names);
+  return **std::find_if(era::list_formats().begin(), era::list_formats().end(),
+                        [&](const era::list_format* format) { return chosen == format->name; });
+}
+
 cli::exit_status invalidate(const cli::arguments& given) {
   const std::string& file = given.input();
   if (!given.has("written-since")) {
     throw base::usage_error("Please specify --written-since ERA, the first era that counts.");
   }
-  era::invalidate_options options;
-  options.written_since = static_cast<std::uint32_t>(given.number("written-since", UINT32_MAX));
-  options.output = given.value("output", "-");
-  options.format = given.choice("format", {"xml", "json"}) == "json"
-                       ? era::invalidate_options::form::json
-                       : era::invalidate_options::form::xml;
-  era::invalidate({file, command.name, given.has("metadata-snapshot")}, options);
+  const auto since = static_cast<std::uint32_t>(given.number("written-since", UINT32_MAX));
+  const era::list_format& format = choose_format(given);
+  const era::metadata_state which = cli::state_to_read(given);
+  pd::file_device device = cli::open_metadata(file, command.name, which);
+  base::output out(given.value("output", "-"), file);
+  era::metadata_file metadata(device);
+  era::strict_sink sink(file);
+  const era::written_list list = era::list_written_blocks(metadata, which, since, sink);
+  era::print_list(format, list, out);
+  out.commit();
   return cli::exit_status::success;
 }
 

@@ -1,6 +1,15 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
 #include "base/error.h"
+#include "base/file_handle.h"
 #include "bin/command_line.h"
-#include "era/restore.h"
+#include "era/build/metadata_builder.h"
+#include "era/xml/xml_reader.h"
+#include "persistent-data/file_device.h"
 
 namespace {
 
@@ -10,8 +19,46 @@ const cli::command command{
     "Writes the metadata of an era device from XML.",
     {{'i', "input", "FILE", "read the XML from FILE; - is standard input"},
      {'o', "output", "FILE", "write the metadata to FILE, a device or a file that exists"},
-     {'q', "quiet", nullptr, "print nothing; the exit status tells"}},
+     {'q', "quiet", nullptr, "print nothing; the exit status says it"}},
     false};
+
+// Standard input keeps its descriptor: it is not ours to close.
+struct xml_input {
+  std::string name;
+  base::file_handle file;
+  int fd() const { return file.is_open() ? file.fd() : STDIN_FILENO; }
+};
+
+xml_input open_xml(const std::string& path) {
+  if (path == "-") {
+    return {"standard input", base::file_handle()};
+  }
+  xml_input input{path, base::file_handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC))};
+  if (!input.file.is_open()) {
+    throw base::io_error(base::system_message(path, errno));
+  }
+  struct stat info {};
+  if (::fstat(input.fd(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    throw base::io_error(path + ": Is a directory, not an XML file");
+  }
+  return input;
+}
+
+pd::file_device open_output(const std::string& path, const xml_input& input) {
+  struct stat out {};
+  struct stat in {};
+  if (::stat(path.c_str(), &out) != 0) {
+    const int error = errno;
+    throw base::io_error(base::system_message(
+        path, error,
+        error == ENOENT ? "The output must exist and be large enough; truncate -s makes a file."
+                        : ""));
+  }
+  if (::fstat(input.fd(), &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
+    throw base::io_error(path + ": is the input; give another file for the output");
+  }
+  return pd::file_device::open_for_writing(path);
+}
 
 cli::exit_status restore(const cli::arguments& given) {
   if (!given.has("input")) {
@@ -20,7 +67,14 @@ cli::exit_status restore(const cli::arguments& given) {
   if (!given.has("output")) {
     throw base::usage_error("No output file provided.");
   }
-  era::restore({given.value("input"), given.value("output"), given.has("quiet")});
+  const xml_input input = open_xml(given.value("input"));
+  pd::file_device device = open_output(given.value("output"), input);
+  era::metadata_builder building(device);
+  era::read_xml(input.fd(), input.name, building, [&](const std::string& remark) {
+    if (!given.has("quiet")) {
+      std::fprintf(stderr, "%s\n", remark.c_str());
+    }
+  });
   return cli::exit_status::success;
 }
 

@@ -1,9 +1,8 @@
 #include "era/build/array_filler.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
-
-#include "base/error.h"
 
 namespace era {
 namespace {
@@ -15,13 +14,8 @@ pd::array_root shape_of(array_filler::kind of, std::uint64_t nr_blocks) {
 
 }  // namespace
 
-array_filler::array_filler(pd::bulk_writer& writer, kind of, std::uint64_t nr_blocks,
-                           std::string name)
-    : writer_(writer),
-      kind_(of),
-      name_(std::move(name)),
-      builder_(writer, shape_of(of, nr_blocks)),
-      reopened_block_(1) {}
+array_filler::array_filler(pd::bulk_writer& writer, kind of, std::uint64_t nr_blocks)
+    : writer_(writer), kind_(of), builder_(writer, shape_of(of, nr_blocks)), reopened_block_(1) {}
 
 std::uint32_t array_filler::value_at(const std::byte* values, std::uint64_t i) const {
   if (kind_ == kind::eras) {
@@ -42,8 +36,8 @@ void array_filler::set(std::byte* values, std::uint64_t first, std::uint64_t end
   }
 }
 
-void array_filler::put(std::span<const xml_run> runs) {
-  for (const xml_run& run : runs) {
+void array_filler::put(std::span<const contents_run> runs) {
+  for (const contents_run& run : runs) {
     if (run.first >= next_) {
       put_in_order(run);
     } else if (run.first < dense_end_) {
@@ -54,7 +48,7 @@ void array_filler::put(std::span<const xml_run> runs) {
   }
 }
 
-void array_filler::put_in_order(const xml_run& run) {
+void array_filler::put_in_order(const contents_run& run) {
   const std::uint64_t first = run.first;
   const std::uint64_t end = first + run.count;
   if (first == dense_end_) {
@@ -68,7 +62,7 @@ void array_filler::put_in_order(const xml_run& run) {
   }
 }
 
-void array_filler::note_given_zeros(const xml_run& run) {
+void array_filler::note_given_zeros(const contents_run& run) {
   if (zero_ && std::uint64_t{zero_->first} + zero_->count == run.first) {
     zero_->count += run.count;
     return;
@@ -102,7 +96,7 @@ void array_filler::put_late_runs() {
   }
   zero_ = zeros_.next();
   std::uint64_t late_end = 0;
-  while (const std::optional<xml_run> run = late_.next()) {
+  while (const std::optional<contents_run> run = late_.next()) {
     if (run->first < late_end) {
       refuse_twice(*run);
     }
@@ -112,7 +106,7 @@ void array_filler::put_late_runs() {
   close_reopened();
 }
 
-void array_filler::put_late(const xml_run& run) {
+void array_filler::put_late(const contents_run& run) {
   const std::uint64_t end = std::uint64_t{run.first} + run.count;
   if (zero_was_given(run.first, end)) {
     refuse_twice(run);
@@ -126,7 +120,7 @@ void array_filler::put_late(const xml_run& run) {
 
 // A piece of a run that lies within one array block. Blocks in order before it that were given with
 // a value show by that value.
-void array_filler::put_late_piece(const xml_run& run, std::uint64_t first, std::uint64_t end) {
+void array_filler::put_late_piece(const contents_run& run, std::uint64_t first, std::uint64_t end) {
   const std::uint64_t key = first / capacity();
   const std::uint64_t base = key * capacity();
   std::byte* const values = key < builder_.written().size() ? reopen(key) : builder_.values_of(key);
@@ -164,12 +158,12 @@ bool array_filler::zero_was_given(std::uint64_t first, std::uint64_t end) {
   return zero_ && zero_->first < end;
 }
 
-void array_filler::refuse_twice(const xml_run& run) const {
-  refuse_xml(
-      name_, run.at,
+void array_filler::refuse_twice(const contents_run& run) const {
+  throw contents_conflict(
       "block " + std::to_string(run.first) +
-          (run.count > 1 ? " or one of the " + std::to_string(run.count - 1) + " behind it" : "") +
-          " is given twice");
+          (run.count > 1 ? " or one of the " + std::to_string(run.count - 1) + " after it" : "") +
+          " is given twice",
+      run.at);
 }
 
 }  // namespace era

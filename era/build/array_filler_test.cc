@@ -5,29 +5,26 @@
 #include <numeric>
 #include <random>
 
-#include "base/error.h"
-#include "base/file_test_support.h"
 #include "persistent-data/array_test_support.h"
 
 namespace {
 
-using base::test::message_of;
 using era::array_filler;
-using era::xml_run;
+using era::contents_run;
 using kind = array_filler::kind;
 
-xml_run run(std::uint64_t first, std::uint64_t count, std::uint32_t value) {
+contents_run run(std::uint64_t first, std::uint64_t count, std::uint32_t value) {
   return {
       static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(count), value, {first + 1, 1}};
 }
 
 // Gives runs to a filler in the order that they have, in batches of any size.
 pd::block_nr filled(pd::bulk_writer& writer, kind of, std::uint64_t nr_blocks,
-                    std::vector<xml_run> runs) {
+                    std::vector<contents_run> runs) {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     runs[i].at = {i + 1, 1};
   }
-  array_filler filler(writer, of, nr_blocks, "doc");
+  array_filler filler(writer, of, nr_blocks);
   for (std::size_t i = 0; i < runs.size(); i += 3) {
     filler.put(std::span(runs).subspan(i, std::min<std::size_t>(3, runs.size() - i)));
   }
@@ -59,9 +56,9 @@ std::vector<std::uint32_t> values_of(pd::block_device& device, pd::block_nr root
 }
 
 // Cuts the blocks into runs, some left out, each with a value of its own; 0 is among them.
-std::vector<xml_run> random_runs(kind of, std::uint64_t nr_blocks, std::uint64_t longest,
-                                 std::mt19937_64& random) {
-  std::vector<xml_run> runs;
+std::vector<contents_run> random_runs(kind of, std::uint64_t nr_blocks, std::uint64_t longest,
+                                      std::mt19937_64& random) {
+  std::vector<contents_run> runs;
   for (std::uint64_t first = 0; first < nr_blocks;) {
     const std::uint64_t count = std::min(1 + random() % longest, nr_blocks - first);
     if (random() % 5 != 0) {
@@ -73,9 +70,10 @@ std::vector<xml_run> random_runs(kind of, std::uint64_t nr_blocks, std::uint64_t
   return runs;
 }
 
-std::vector<std::uint32_t> model_of(const std::vector<xml_run>& runs, std::uint64_t nr_blocks) {
+std::vector<std::uint32_t> model_of(const std::vector<contents_run>& runs,
+                                    std::uint64_t nr_blocks) {
   std::vector<std::uint32_t> values(nr_blocks);
-  for (const xml_run& one : runs) {
+  for (const contents_run& one : runs) {
     std::fill_n(values.begin() + one.first, one.count, one.value);
   }
   return values;
@@ -83,7 +81,7 @@ std::vector<std::uint32_t> model_of(const std::vector<xml_run>& runs, std::uint6
 
 class array_filler_of : public testing::TestWithParam<kind> {
  protected:
-  void expect_values(const std::vector<xml_run>& runs, std::uint64_t nr_blocks) {
+  void expect_values(const std::vector<contents_run>& runs, std::uint64_t nr_blocks) {
     pd::memory_device device(300);
     pd::bulk_writer writer(device, 1, nullptr);
     const pd::block_nr root = filled(writer, GetParam(), nr_blocks, runs);
@@ -152,11 +150,11 @@ TEST_P(array_filler_of, refuses_a_block_that_is_given_twice_in_every_order) {
     for (std::uint32_t choice = 0; choice < 4 * 32; ++choice) {
       const std::uint64_t twice = choice % 4;
       const std::uint32_t values = choice / 4;
-      std::vector<xml_run> runs;
+      std::vector<contents_run> runs;
       for (const std::size_t i : order) {
         runs.push_back(run(i == 4 ? twice : i, 1, values >> i & 1));
       }
-      ASSERT_THROW(filled(writer, GetParam(), 10, runs), base::data_error)
+      ASSERT_THROW(filled(writer, GetParam(), 10, runs), era::contents_conflict)
           << "order " << order[0] << order[1] << order[2] << order[3] << order[4] << ", values "
           << values << ", twice " << twice;
     }
@@ -172,7 +170,7 @@ TEST_P(array_filler_of, takes_every_order_of_different_blocks) {
   std::vector<std::uint32_t> values_in;
   do {
     for (std::uint32_t values = 0; values < 32; ++values) {
-      std::vector<xml_run> runs;
+      std::vector<contents_run> runs;
       for (const std::size_t i : order) {
         runs.push_back(run(2 * i, 1, values >> i & 1));
       }
@@ -195,7 +193,7 @@ TEST_P(array_filler_of, takes_every_order_of_different_blocks) {
 TEST_P(array_filler_of, refuses_runs_that_overlap_in_any_order) {
   pd::memory_device device(4000);
   pd::bulk_writer writer(device, 1, nullptr);
-  std::vector<xml_run> runs = {run(10, 20, 1), run(50, 20, 0), run(90, 5, 1), run(0, 0, 0)};
+  std::vector<contents_run> runs = {run(10, 20, 1), run(50, 20, 0), run(90, 5, 1), run(0, 0, 0)};
   for (const auto& [first, end] : {std::pair{5, 11},
                                    {29, 40},
                                    {12, 13},
@@ -208,15 +206,15 @@ TEST_P(array_filler_of, refuses_runs_that_overlap_in_any_order) {
     for (const std::uint32_t value : {0U, 1U}) {
       runs[3] =
           run(static_cast<std::uint64_t>(first), static_cast<std::uint64_t>(end - first), value);
-      std::vector<xml_run> shuffled = runs;
+      std::vector<contents_run> shuffled = runs;
       std::sort(shuffled.begin(), shuffled.end(),
-                [](const xml_run& a, const xml_run& b) { return a.first < b.first; });
+                [](const contents_run& a, const contents_run& b) { return a.first < b.first; });
       do {
-        ASSERT_THROW(filled(writer, GetParam(), 100, shuffled), base::data_error)
+        ASSERT_THROW(filled(writer, GetParam(), 100, shuffled), era::contents_conflict)
             << first << " to " << end;
       } while (std::next_permutation(
           shuffled.begin(), shuffled.end(),
-          [](const xml_run& a, const xml_run& b) { return a.first < b.first; }));
+          [](const contents_run& a, const contents_run& b) { return a.first < b.first; }));
     }
   }
 }
@@ -224,42 +222,46 @@ TEST_P(array_filler_of, refuses_runs_that_overlap_in_any_order) {
 TEST_P(array_filler_of, names_the_line_of_the_second_one) {
   pd::memory_device device(100);
   pd::bulk_writer writer(device, 1, nullptr);
-  EXPECT_EQ(message_of<base::data_error>([&] {
-              filled(writer, GetParam(), 100, {run(0, 1, 1), run(1, 1, 1), run(0, 1, 0)});
-            }),
-            "doc: line 3, column 1: block 0 is given twice");
-  EXPECT_EQ(message_of<base::data_error>([&] {
-              filled(writer, GetParam(), 100, {run(5, 1, 1), run(3, 3, 1)});
-            }),
-            "doc: line 2, column 1: block 3 or one of the 2 behind it is given twice");
+  const auto conflict_in = [&](const std::vector<contents_run>& runs) -> std::string {
+    try {
+      filled(writer, GetParam(), 100, runs);
+    } catch (const era::contents_conflict& e) {
+      return std::to_string(e.at().line) + ": " + e.what();
+    }
+    return "none";
+  };
+  EXPECT_EQ(conflict_in({run(0, 1, 1), run(1, 1, 1), run(0, 1, 0)}), "3: block 0 is given twice");
+  EXPECT_EQ(conflict_in({run(5, 1, 1), run(3, 3, 1)}),
+            "2: block 3 or one of the 2 after it is given twice");
 }
 
 TEST(array_filler, puts_late_values_into_blocks_that_are_on_the_device_already) {
   constexpr std::uint64_t nr_blocks = 4200 * 1018;  // more than a batch of the writer
   pd::memory_device device(4300);
   pd::bulk_writer writer(device, 1, nullptr);
-  const std::vector<xml_run> runs = {run(100, 50, 3),          run(5000, nr_blocks - 5000 - 10, 1),
-                                     run(nr_blocks - 3, 3, 2), run(nr_blocks - 9, 4, 7),
-                                     run(0, 100, 5),           run(160, 4000, 6)};
+  const std::vector<contents_run> runs = {
+      run(100, 50, 3),          run(5000, nr_blocks - 5000 - 10, 1),
+      run(nr_blocks - 3, 3, 2), run(nr_blocks - 9, 4, 7),
+      run(0, 100, 5),           run(160, 4000, 6)};
   const pd::block_nr root = filled(writer, kind::eras, nr_blocks, runs);
   writer.flush();
   EXPECT_TRUE(values_of(device, root, kind::eras, nr_blocks) == model_of(runs, nr_blocks));
   EXPECT_THROW(filled(writer, kind::eras, 10, {run(4, 1, 2), run(5, 1, 2), run(4, 1, 1)}),
-               base::data_error);
+               era::contents_conflict);
 }
 
 TEST(array_filler, tells_zeros_given_twice_however_many_there_are) {
   constexpr std::uint64_t zeros = (std::uint64_t{1} << 18) + 2;
   pd::memory_device device(2000);
   pd::bulk_writer writer(device, 1, nullptr);
-  std::vector<xml_run> runs;
+  std::vector<contents_run> runs;
   for (std::uint64_t i = 1; i <= zeros; ++i) {
     runs.push_back(run(2 * i, 1, 0));
   }
   runs.push_back(run(1, 1, 4));
   EXPECT_NO_THROW(filled(writer, kind::eras, 2 * zeros + 2, runs));
   runs.push_back(run(4, 1, 4));
-  EXPECT_THROW(filled(writer, kind::eras, 2 * zeros + 2, runs), base::data_error);
+  EXPECT_THROW(filled(writer, kind::eras, 2 * zeros + 2, runs), era::contents_conflict);
 }
 
 }  // namespace

@@ -14,9 +14,9 @@
 namespace era {
 namespace {
 
-static_assert(std::is_trivially_copyable_v<xml_run>);
+static_assert(std::is_trivially_copyable_v<contents_run>);
 
-bool before(const xml_run& a, const xml_run& b) {
+bool before(const contents_run& a, const contents_run& b) {
   if (a.first != b.first) {
     return a.first < b.first;
   }
@@ -45,7 +45,7 @@ base::file_handle open_nameless_file() {
 
 }  // namespace
 
-void run_sorter::add(const xml_run& run) {
+void run_sorter::add(const contents_run& run) {
   held_.push_back(run);
   if (held_.size() == max_runs_) {
     write_spill();
@@ -58,7 +58,8 @@ void run_sorter::write_spill() {
   }
   std::sort(held_.begin(), held_.end(), before);
   base::write_all(file_.fd(), reinterpret_cast<const char*>(held_.data()),
-                  held_.size() * sizeof(xml_run), "temporary file in " + temporary_directory());
+                  held_.size() * sizeof(contents_run),
+                  "temporary file in " + temporary_directory());
   spill& added = spills_.emplace_back();
   added.offset = written_;
   written_ += held_.size();
@@ -95,16 +96,16 @@ bool run_sorter::refill(spill& from) {
   if (count == 0) {
     return false;
   }
-  const ssize_t bytes = static_cast<ssize_t>(count * sizeof(xml_run));
+  const ssize_t bytes = static_cast<ssize_t>(count * sizeof(contents_run));
   if (::pread(file_.fd(), from.buffer.data(), static_cast<std::size_t>(bytes),
-              static_cast<off_t>(from.offset * sizeof(xml_run))) != bytes) {
+              static_cast<off_t>(from.offset * sizeof(contents_run))) != bytes) {
     throw base::io_error("the temporary file in " + temporary_directory() + " can't be read back");
   }
   from.offset += count;
   return true;
 }
 
-std::optional<xml_run> run_sorter::next() {
+std::optional<contents_run> run_sorter::next() {
   if (!merging_) {
     begin_merge();
   }
@@ -113,7 +114,7 @@ std::optional<xml_run> run_sorter::next() {
   }
   std::pop_heap(spills_.begin(), spills_.end(), comes_later);
   spill& smallest = spills_.back();
-  const xml_run run = smallest.buffer[smallest.at++];
+  const contents_run run = smallest.buffer[smallest.at++];
   if (smallest.at < smallest.buffer.size() || refill(smallest)) {
     std::push_heap(spills_.begin(), spills_.end(), comes_later);
   } else {

@@ -1,12 +1,12 @@
-// Sorts runs of XML elements by block in bounded memory: what does not fit is spilled, sorted, to a
-// temporary file that has no name. For documents whose elements are not in order. Not thread safe.
+// Sorts runs by block in bounded memory: what does not fit is spilled, sorted, to a temporary file
+// that has no name. For sources whose runs are not in order. Not thread safe.
 #pragma once
 
 #include <optional>
 #include <vector>
 
 #include "base/file_handle.h"
-#include "era/xml/xml_reader.h"
+#include "era/contents.h"
 
 namespace era {
 
@@ -15,19 +15,19 @@ class run_sorter {
   // `max_runs` is how many are held in memory (32 bytes each) before they are spilled.
   explicit run_sorter(std::size_t max_runs = std::size_t{1} << 17) : max_runs_(max_runs) {}
 
-  void add(const xml_run& run);
+  void add(const contents_run& run);
   bool empty() const { return held_.empty() && spills_.empty(); }
 
   // Takes the runs out, ascending by first block; those with the same one in the order of lines.
   // After the first call nothing may be added.
-  std::optional<xml_run> next();
+  std::optional<contents_run> next();
 
  private:
   // A sorted piece of the temporary file, read through a small buffer.
   struct spill {
     std::uint64_t offset = 0;  // of the next run to read, in runs from the start of the file
     std::uint64_t end = 0;
-    std::vector<xml_run> buffer;
+    std::vector<contents_run> buffer;
     std::size_t at = 0;
   };
 
@@ -37,7 +37,7 @@ class run_sorter {
   static bool comes_later(const spill& a, const spill& b);
 
   std::size_t max_runs_;
-  std::vector<xml_run> held_;
+  std::vector<contents_run> held_;
   std::vector<spill> spills_;  // while merging: a heap, the smallest run first
   base::file_handle file_;
   std::uint64_t written_ = 0;

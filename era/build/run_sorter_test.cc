@@ -13,27 +13,27 @@
 
 namespace {
 
-using era::xml_run;
+using era::contents_run;
 
-bool same(const xml_run& a, const xml_run& b) {
+bool same(const contents_run& a, const contents_run& b) {
   return a.first == b.first && a.count == b.count && a.value == b.value && a.at.line == b.at.line &&
          a.at.column == b.at.column;
 }
 
 // Ascending by block, and by place in the document where blocks are the same.
-bool before(const xml_run& a, const xml_run& b) {
+bool before(const contents_run& a, const contents_run& b) {
   return std::tuple(a.first, a.at.line, a.at.column) < std::tuple(b.first, b.at.line, b.at.column);
 }
 
-void expect_sorted(std::vector<xml_run> runs, std::size_t max_runs) {
+void expect_sorted(std::vector<contents_run> runs, std::size_t max_runs) {
   era::run_sorter sorter(max_runs);
   EXPECT_TRUE(sorter.empty());
-  for (const xml_run& run : runs) {
+  for (const contents_run& run : runs) {
     sorter.add(run);
   }
   EXPECT_EQ(sorter.empty(), runs.empty());
   std::sort(runs.begin(), runs.end(), before);
-  for (const xml_run& expected : runs) {
+  for (const contents_run& expected : runs) {
     const auto got = sorter.next();
     ASSERT_TRUE(got);
     ASSERT_TRUE(same(*got, expected)) << got->first << " instead of " << expected.first;
@@ -42,8 +42,9 @@ void expect_sorted(std::vector<xml_run> runs, std::size_t max_runs) {
   EXPECT_FALSE(sorter.next());
 }
 
-std::vector<xml_run> random_runs(std::size_t count, std::uint32_t blocks, std::mt19937_64& random) {
-  std::vector<xml_run> runs;
+std::vector<contents_run> random_runs(std::size_t count, std::uint32_t blocks,
+                                      std::mt19937_64& random) {
+  std::vector<contents_run> runs;
   for (std::size_t i = 0; i < count; ++i) {
     runs.push_back({static_cast<std::uint32_t>(random() % blocks),
                     static_cast<std::uint32_t>(1 + random() % 9),
@@ -78,7 +79,7 @@ TEST(run_sorter, keeps_the_order_of_lines_for_the_same_block) {
 }
 
 TEST(run_sorter, sorts_runs_that_descend_or_are_in_order_already) {
-  std::vector<xml_run> runs;
+  std::vector<contents_run> runs;
   for (std::uint32_t i = 0; i < 2000; ++i) {
     runs.push_back({i, 1, i, {i, 1}});
   }
@@ -116,7 +117,7 @@ TEST(run_sorter, spills_to_a_nameless_file_in_tmpdir) {
   const environment tmpdir("TMPDIR", folder / ".");
   std::mt19937_64 random(4);
   era::run_sorter sorter(10);
-  for (const xml_run& run : random_runs(100, 1000, random)) {
+  for (const contents_run& run : random_runs(100, 1000, random)) {
     sorter.add(run);
   }
   EXPECT_TRUE(folder.names().empty());

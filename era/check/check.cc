@@ -58,47 +58,27 @@ class space_map_sink final : public pd::damage_sink {
 // their blocks as they lie on the disk.
 class array_checker final : public pd::index_visitor, private pd::array_block_visitor {
  public:
-  array_checker(pd::walk_context& context, const metadata& read, problem_sink& sink,
-                base::progress& progress, std::uint64_t blocks_in_use)
-      : context_(context),
-        metadata_(read),
-        sink_(sink),
-        progress_(progress),
-        blocks_in_use_(blocks_in_use) {}
+  array_checker(metadata& of, problem_sink& sink, base::progress& progress,
+                std::uint64_t blocks_in_use)
+      : metadata_(of), sink_(sink), progress_(progress), blocks_in_use_(blocks_in_use) {}
 
   void check_writesets_and_era_array() {
-    for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
-      roots_.push_back(
-          pd::bitset_root(metadata_.writesets[i].root, metadata_.writesets[i].nr_bits));
-    }
-    roots_.push_back(metadata_.era_array());
+    pd::block_reader& reader = metadata_.walk.reader;
     std::uint64_t blocks = 0;
-    for (const pd::array_root& array : roots_) {
-      blocks += array.nr_array_blocks();
+    for (std::size_t array = 0; array < metadata_.nr_arrays(); ++array) {
+      roots_.push_back(metadata_.root_of(array));
+      blocks += roots_.back().nr_array_blocks();
     }
-    requests_.reserve(std::min(blocks, context_.reader.usable()));  // no block is met twice
-    pd::read_indexes(context_, roots_, *this);
-    blocks_done_ = context_.reader.blocks_read();
-    pd::read_in_disk_order(context_.reader, std::move(requests_), *this);
+    requests_.reserve(std::min(blocks, reader.usable()));  // no block is met twice
+    pd::read_indexes(metadata_.walk, roots_, *this);
+    blocks_done_ = reader.blocks_read();
+    pd::read_in_disk_order(reader, std::move(requests_), *this);
   }
 
   // Some index could not be read in full, so what it refers to is unknown.
   bool lost_nodes() const { return lost_nodes_; }
 
  private:
-  // Behind all writesets.
-  bool is_era_array(std::size_t array) const { return array == metadata_.writesets.size(); }
-
-  place place_of(std::size_t array) const {
-    return is_era_array(array) ? place{structure::era_array, metadata_.snapshot, 0, false}
-                               : metadata_.place_of(array);
-  }
-
-  void report(std::size_t array, const pd::damage& found) {
-    const std::uint64_t nr_bits = is_era_array(array) ? 0 : metadata_.writesets[array].nr_bits;
-    damage_in(place_of(array), sink_, nr_bits).damaged(found);
-  }
-
   void begin_array(std::size_t i) override { present_ = static_cast<std::uint32_t>(i); }
 
   void array_block_at(pd::array_block_ref ref) override {
@@ -108,27 +88,27 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
 
   void damaged(const pd::damage& found) override {
     lost_nodes_ = lost_nodes_ || pd::hides_references(found.kind);
-    report(present_, found);
+    metadata_.report(present_, found, sink_);
   }
 
   void damaged(const pd::array_block_request& request, const pd::damage& found) override {
-    tell_progress();
-    report(request.tag, found);
+    count_block();
+    metadata_.report(request.tag, found, sink_);
   }
 
   void values(const pd::array_block_request& request, const std::byte* data) override {
-    tell_progress();
-    if (is_era_array(request.tag)) {
+    count_block();
+    if (metadata_.is_era_array(request.tag)) {
       check_eras(request, data);
     } else {
       check_last_word(request, data);
     }
   }
 
-  void tell_progress() { progress_.at(++blocks_done_, blocks_in_use_); }
+  void count_block() { progress_.at(++blocks_done_, blocks_in_use_); }
 
   void check_eras(const pd::array_block_request& request, const std::byte* data) {
-    const std::uint32_t current = metadata_.state.current_era;
+    const std::uint32_t current = metadata_.superblock.current_era;
     if (!base::any_le32_above(data, request.entries, std::min(current, newest_digested()))) {
       return;
     }
@@ -157,7 +137,7 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
     if (above > 1) {
       what += "; so have " + std::to_string(above - 1) + " more in this array block";
     }
-    sink_.found({code, place_of(request.tag), request.ref.block, what});
+    sink_.found({code, metadata_.place_of(request.tag), request.ref.block, what});
   }
 
   // The largest era that the array can hold in metadata that a kernel wrote (doc/format.md 5):
@@ -168,13 +148,13 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
     if (!none_archived) {
       return metadata_.writesets.front().era;
     }
-    const std::uint32_t current = metadata_.state.current_era;
-    const bool open = metadata_.has_current || metadata_.snapshot;
+    const std::uint32_t current = metadata_.superblock.current_era;
+    const bool open = metadata_.has_current || metadata_.is_snapshot();
     return open && current > 0 ? current - 1 : current;
   }
 
   std::uint32_t oldest_undigested() const {
-    return metadata_.writesets.empty() ? metadata_.state.current_era
+    return metadata_.writesets.empty() ? metadata_.superblock.current_era
                                        : metadata_.writesets.front().era;
   }
 
@@ -186,17 +166,17 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
       return;
     }
     if (base::get_le64(data + 8 * std::size_t{request.entries - 1}) >> used != 0) {
-      sink_.found({problem_code::writeset_bits_beyond, place_of(request.tag), request.ref.block,
+      sink_.found({problem_code::writeset_bits_beyond, metadata_.place_of(request.tag),
+                   request.ref.block,
                    "bits beyond the " + std::to_string(set.nr_bits) + " of the writeset are set"});
     }
   }
 
-  pd::walk_context& context_;
-  const metadata& metadata_;
+  metadata& metadata_;
   problem_sink& sink_;
   base::progress& progress_;
   std::uint64_t blocks_in_use_;
-  std::vector<pd::array_root> roots_;  // of the writesets, and of the era array behind them
+  std::vector<pd::array_root> roots_;  // of all arrays, by number
   std::vector<pd::array_block_request> requests_;
   std::uint32_t present_ = 0;
   std::uint64_t blocks_done_ = 0;
@@ -206,10 +186,14 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
 class checker {
  public:
   checker(pd::block_device& device, problem_sink& sink, base::progress& progress)
-      : reader_(device), counts_(reader_.usable()), sink_(summary_, sink), progress_(progress) {}
+      : file_(device),
+        counts_(file_.blocks().usable()),
+        sink_(summary_, sink),
+        progress_(progress) {}
 
   check_summary run(const check_options& options) {
-    const std::optional<superblock> live = read_superblock(reader_, 0, sink_);
+    progress_.begin("checking");
+    const std::optional<superblock> live = file_.read_superblock(0, sink_);
     if (live) {
       summary_.superblock_usable = true;
       summary_.live = *live;
@@ -217,44 +201,35 @@ class checker {
         check_all(*live);
       }
     }
-    summary_.blocks_read = reader_.blocks_read() + 1;
+    summary_.blocks_read = file_.blocks().blocks_read() + 1;
     return summary_;
   }
 
  private:
   void check_all(const superblock& live) {
-    pd::walk_context context = context_of_a_state();
     counts_.add(0);
     counts_.add(live.writeset_tree_root);
     counts_.add(live.era_array_root);
     if (live.current_open()) {
       counts_.add(live.current_root);
     }
-    context.seen.insert(0);
-    if (live.metadata_snap != pd::no_block && live.metadata_snap < reader_.usable()) {
+    if (live.metadata_snap != pd::no_block && live.metadata_snap < file_.blocks().usable()) {
       counts_.add(live.metadata_snap);
-      context.seen.insert(live.metadata_snap);
     }
-    const metadata read = read_metadata(context, live, false, sink_);
-    summary_.archived_writesets = read.nr_archived();
-    check_state(context, read);
+    metadata found = file_.read_state(live, metadata_state::live, sink_, &counts_);
+    summary_.archived_writesets = found.nr_archived();
+    check_state(found);
     if (live.metadata_snap != pd::no_block) {
       check_snapshot(live);
     }
     space_map_sink map_sink(live, sink_);
-    pd::check_space_map(context, live.space_map, !lost_references_, map_sink);
+    pd::check_space_map(found.walk, live.space_map, !lost_references_, map_sink);
   }
 
-  pd::walk_context context_of_a_state() {
-    pd::walk_context context(reader_);
-    context.counts = &counts_;
-    return context;
-  }
-
-  // The snapshot shares blocks with the live trees by right, so it is walked with a set of seen
-  // blocks of its own.
+  // The snapshot shares blocks with the live trees by right, so each state has its own set of
+  // blocks that were met.
   void check_snapshot(const superblock& live) {
-    const std::optional<superblock> copy = read_superblock(reader_, live.metadata_snap, sink_);
+    const std::optional<superblock> copy = file_.read_superblock(live.metadata_snap, sink_);
     if (!copy) {
       lost_references_ = true;
       return;
@@ -274,64 +249,62 @@ class checker {
       report("current era is " + std::to_string(copy->current_era) + ", the live one " +
              std::to_string(live.current_era));
     }
-    pd::walk_context context = context_of_a_state();
-    context.seen.insert(0);
-    context.seen.insert(live.metadata_snap);
     counts_.add(copy->writeset_tree_root);
     counts_.add(copy->era_array_root);
-    check_state(context, read_metadata(context, *copy, true, sink_));
+    metadata found = file_.read_state(*copy, metadata_state::snapshot, sink_, &counts_);
+    check_state(found);
   }
 
-  void check_state(pd::walk_context& context, const metadata& read) {
-    check_eras_of_writesets(read);
-    check_lengths_of_writesets(read);
-    check_gaps(read);
-    array_checker arrays(context, read, sink_, progress_, summary_.live.space_map.nr_allocated);
+  void check_state(metadata& of) {
+    check_eras_of_writesets(of);
+    check_lengths_of_writesets(of);
+    check_gaps(of);
+    array_checker arrays(of, sink_, progress_, summary_.live.space_map.nr_allocated);
     arrays.check_writesets_and_era_array();
-    lost_references_ = lost_references_ || read.lost_writesets || arrays.lost_nodes();
+    lost_references_ = lost_references_ || of.lost_writesets || arrays.lost_nodes();
   }
 
-  void report(const metadata& read, std::size_t i, problem_code code, const std::string& what) {
-    sink_.found({code, read.place_of(i), read.writesets[i].root, what});
+  void report(const metadata& of, std::size_t i, problem_code code, const std::string& what) {
+    sink_.found({code, of.place_of(i), of.writesets[i].root, what});
   }
 
-  void check_eras_of_writesets(const metadata& read) {
-    const std::uint32_t current = read.state.current_era;
-    for (std::size_t i = 0; i < read.nr_archived(); ++i) {
-      const writeset& set = read.writesets[i];
-      if (set.era > current || (read.snapshot && set.era == current)) {
-        report(read, i, problem_code::writeset_era,
+  void check_eras_of_writesets(const metadata& of) {
+    const std::uint32_t current = of.superblock.current_era;
+    for (std::size_t i = 0; i < of.nr_archived(); ++i) {
+      const writeset& set = of.writesets[i];
+      if (set.era > current || (of.is_snapshot() && set.era == current)) {
+        report(of, i, problem_code::writeset_era,
                "archived, though the current era is " + std::to_string(current));
       }
-      if (read.has_current && set.root == read.state.current_root) {
-        report(read, i, problem_code::current_writeset_archived,
+      if (of.has_current && set.root == of.superblock.current_root) {
+        report(of, i, problem_code::current_writeset_archived,
                "its bitset is that of the current writeset");
       }
     }
   }
 
-  void check_lengths_of_writesets(const metadata& read) {
-    for (std::size_t i = 0; i < read.writesets.size(); ++i) {
-      if (read.writesets[i].nr_bits != read.state.nr_blocks) {
-        report(read, i, problem_code::writeset_nr_bits,
-               std::to_string(read.writesets[i].nr_bits) + " bits for " +
-                   std::to_string(read.state.nr_blocks) + " data blocks");
+  void check_lengths_of_writesets(const metadata& of) {
+    for (std::size_t i = 0; i < of.writesets.size(); ++i) {
+      if (of.writesets[i].nr_bits != of.superblock.nr_blocks) {
+        report(of, i, problem_code::writeset_nr_bits,
+               std::to_string(of.writesets[i].nr_bits) + " bits for " +
+                   std::to_string(of.superblock.nr_blocks) + " data blocks");
       }
     }
   }
 
   // Archived eras run unbroken up to the current one, or to that before it while it is open.
-  void check_gaps(const metadata& read) {
-    const bool open = read.has_current || read.snapshot;
-    const std::size_t n = read.nr_archived();
+  void check_gaps(const metadata& of) {
+    const bool open = of.has_current || of.is_snapshot();
+    const std::size_t n = of.nr_archived();
     for (std::size_t i = 0; i < n; ++i) {
-      const std::uint64_t era = read.writesets[i].era;
+      const std::uint64_t era = of.writesets[i].era;
       const std::uint64_t expected_next = era + 1;
       const std::uint64_t next =
-          i + 1 < n ? read.writesets[i + 1].era : std::uint64_t{read.state.current_era} + !open;
+          i + 1 < n ? of.writesets[i + 1].era : std::uint64_t{of.superblock.current_era} + !open;
       if (next > expected_next) {
-        report(read, i, problem_code::writeset_gap,
-               "behind it " +
+        report(of, i, problem_code::writeset_gap,
+               "after it " +
                    (next - expected_next == 1 ? "era " + std::to_string(expected_next) + " is"
                                               : "the eras " + std::to_string(expected_next) +
                                                     " to " + std::to_string(next - 1) + " are") +
@@ -341,7 +314,7 @@ class checker {
   }
 
   check_summary summary_;
-  pd::block_reader reader_;
+  metadata_file file_;
   pd::reference_counts counts_;
   counting_sink sink_;
   base::progress& progress_;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/progress.h"
-#include "era/read/metadata.h"
+#include "era/read/metadata_file.h"
 
 namespace era {
 

@@ -13,9 +13,7 @@ class text_reporter final : public check_report {
 
   void found(const problem& p) override {
     const problem_row& row = row_of(p.code);
-    out_ << severity_name(row.how_bad) << " " << row.name << " block ";
-    out_.number(p.block) << " (" << describe(p.at) << "): " << p.what << "; " << consequence_of(p)
-                         << "\n";
+    out_ << severity_name(row.how_bad) << " " << row.name << " " << sentence_of(p) << "\n";
   }
 
   void finish(const check_summary& s) override {
@@ -45,7 +43,7 @@ class text_reporter final : public check_report {
 
 class json_reporter final : public check_report {
  public:
-  json_reporter(base::output& out, const std::string& file) : json_(out) {
+  json_reporter(base::output& out, const std::string& file) : out_(out), json_(text_) {
     json_.begin_object();
     json_.text("tool", "era_check");
     json_.text("version", ERA_TOOLS_VERSION);
@@ -64,6 +62,7 @@ class json_reporter final : public check_report {
     json_.text("consequence", consequence_of(p));
     json_.text("repair", row.repair);
     json_.end_object();
+    print();
   }
 
   void finish(const check_summary& s) override {
@@ -83,9 +82,17 @@ class json_reporter final : public check_report {
     json_.number("nonfatal", s.nonfatal);
     json_.number("remarks", s.remarks);
     json_.end_object();
+    print();
   }
 
  private:
+  void print() {
+    out_ << text_.view();
+    text_.clear();
+  }
+
+  base::output& out_;
+  base::text text_;  // on its way to out_
   base::json_writer json_;
 };
 

@@ -40,7 +40,7 @@ model usual_model() {
 
 check_summary check(pd::block_device& device, era::test::problem_recorder& problems,
                     bool superblock_only = false) {
-  base::progress progress("checking", false);
+  base::no_progress progress;
   return era::check(device, {superblock_only}, problems, progress);
 }
 

@@ -3,94 +3,126 @@
 #include <algorithm>
 #include <array>
 
-#include "base/error.h"
-
 namespace era {
 namespace {
 
-const char* const unread = "what it holds is lost";
-const char* const unreachable = "what lies below it is lost";
-const char* const reuse = "the kernel may overwrite a block that is in use";
-const char* const wasted = "the space is wasted, nothing is lost";
+constexpr const char* unread = "what it holds is lost";
+constexpr const char* unreachable = "what lies below it is lost";
+constexpr const char* reuse = "the kernel may overwrite a block that is in use";
+constexpr const char* wasted = "the space is wasted, nothing is lost";
 
-const char* const dump_repair =
+constexpr const char* dump_repair =
     "era_dump --repair saves what is left, era_restore writes it to a fresh device";
-const char* const rebuild_map = "era_dump and era_restore make a new space map";
-const char* const nothing = "nothing to do";
+constexpr const char* rebuild_map = "era_dump and era_restore make a new space map";
+constexpr const char* nothing = "nothing to do";
 
-// One row for each code, in the order of pd::damage_kind and then of problem_code.
-constexpr int rows = nr_problem_codes;
-const std::array<problem_row, rows> table{{
-    {"block-out-of-range", severity::error, unread, dump_repair},
-    {"block-unreadable", severity::error, unread, dump_repair},
-    {"block-checksum", severity::error, unread, dump_repair},
-    {"block-number", severity::error, unread, dump_repair},
-    {"block-seen-twice", severity::error, unread, dump_repair},
-    {"node-header", severity::error, unreachable, dump_repair},
-    {"node-empty", severity::error, unreachable, dump_repair},
-    {"node-key-order", severity::error, unreachable, dump_repair},
-    {"node-key-range", severity::error, unreachable, dump_repair},
-    {"node-leaf-depth", severity::error, unreachable, dump_repair},
-    {"tree-too-deep", severity::error, unreachable, dump_repair},
-    {"node-underfull", severity::nonfatal,
+constexpr std::array<problem_row, nr_problem_codes> table{{
+    {code_of(pd::damage_kind::block_out_of_range), "block-out-of-range", severity::error, unread,
+     dump_repair},
+    {code_of(pd::damage_kind::block_unreadable), "block-unreadable", severity::error, unread,
+     dump_repair},
+    {code_of(pd::damage_kind::block_checksum), "block-checksum", severity::error, unread,
+     dump_repair},
+    {code_of(pd::damage_kind::block_number), "block-number", severity::error, unread, dump_repair},
+    {code_of(pd::damage_kind::block_seen_twice), "block-seen-twice", severity::error, unread,
+     dump_repair},
+    {code_of(pd::damage_kind::node_header), "node-header", severity::error, unreachable,
+     dump_repair},
+    {code_of(pd::damage_kind::node_empty), "node-empty", severity::error, unreachable, dump_repair},
+    {code_of(pd::damage_kind::node_key_order), "node-key-order", severity::error, unreachable,
+     dump_repair},
+    {code_of(pd::damage_kind::node_key_range), "node-key-range", severity::error, unreachable,
+     dump_repair},
+    {code_of(pd::damage_kind::node_leaf_depth), "node-leaf-depth", severity::error, unreachable,
+     dump_repair},
+    {code_of(pd::damage_kind::tree_too_deep), "tree-too-deep", severity::error, unreachable,
+     dump_repair},
+    {code_of(pd::damage_kind::node_underfull), "node-underfull", severity::nonfatal,
      "the tree takes more room than it should, nothing is lost",
      "era_dump and era_restore make full nodes"},
-    {"node-odd-maximum", severity::remark, "other tools may refuse it",
-     "era_dump and era_restore make usual nodes"},
-    {"array-block-missing", severity::error, unread, dump_repair},
-    {"array-block-header", severity::error, unread, dump_repair},
-    {"array-block-entries", severity::error, unread, dump_repair},
-    {"array-block-stale", severity::remark, "the kernel left it when the device shrank", nothing},
-    {"map-root", severity::error, reuse, rebuild_map},
-    {"map-smaller", severity::remark, "the rest of the device is not used", nothing},
-    {"map-index-entry", severity::error, "the map cannot be trusted", rebuild_map},
-    {"map-count-tree", severity::error, "the map cannot be trusted", rebuild_map},
-    {"map-nr-allocated", severity::error, "the kernel's free space is wrong", rebuild_map},
-    {"map-nr-free", severity::nonfatal, "a wrong hint, nothing is lost", rebuild_map},
-    {"map-none-free-before", severity::nonfatal, "free blocks are not found, nothing is lost",
-     rebuild_map},
-    {"map-beyond-the-end", severity::error, "the map cannot be trusted", rebuild_map},
-    {"count-too-low", severity::error, reuse, rebuild_map},
-    {"count-too-high", severity::nonfatal, wasted, rebuild_map},
-
-    {"superblock-checksum", severity::error, "nothing below it can be read",
-     "restore the metadata from a dump"},
-    {"superblock-number", severity::error, "it was written for another place",
-     "restore the metadata from a dump"},
-    {"superblock-magic", severity::error, "this is no era metadata",
-     "give the tool the right device"},
-    {"superblock-version", severity::error, "its meaning is unknown", "use a newer tool"},
-    {"superblock-metadata-block-size", severity::error, "no kernel opens it",
-     "restore the metadata from a dump"},
-    {"superblock-roots", severity::error, "the trees can't be found",
-     "restore the metadata from a dump"},
-    {"superblock-nr-blocks", severity::error, "no kernel opens it",
-     "restore the metadata from a dump"},
-    {"superblock-block-size", severity::remark, "no kernel opens it",
-     "restore the metadata from a dump with the right block_size"},
-    {"superblock-flags", severity::remark, "nobody acts on them", nothing},
-    {"superblock-reserved", severity::remark, "a newer kernel may have written them", nothing},
-    {"snapshot-superblock", severity::error, "the metadata snapshot can't be read",
-     "drop the metadata snapshot and take it again"},
-    {"writeset-era", severity::error,
-     "blocks are listed as written in an era that has not begun or not ended",
-     "era_dump, mend current_era in the XML, era_restore"},
-    {"writeset-size", severity::error, "which blocks were written in that era is unknown",
+    {code_of(pd::damage_kind::node_odd_maximum), "node-odd-maximum", severity::remark,
+     "other tools may refuse it", "era_dump and era_restore make usual nodes"},
+    {code_of(pd::damage_kind::array_block_missing), "array-block-missing", severity::error, unread,
      dump_repair},
-    {"writeset-nr-bits", severity::remark, "the device was resized", nothing},
-    {"writeset-bits-beyond", severity::remark, "they count for nothing", nothing},
-    {"writeset-gap", severity::remark, "a kernel before 5.12 may have lost an era at a power cut",
+    {code_of(pd::damage_kind::array_block_header), "array-block-header", severity::error, unread,
+     dump_repair},
+    {code_of(pd::damage_kind::array_block_entries), "array-block-entries", severity::error, unread,
+     dump_repair},
+    {code_of(pd::damage_kind::array_block_stale), "array-block-stale", severity::remark,
+     "the kernel left it when the device shrank", nothing},
+    {code_of(pd::damage_kind::map_root), "map-root", severity::error, reuse, rebuild_map},
+    {code_of(pd::damage_kind::map_smaller), "map-smaller", severity::remark,
+     "the rest of the device is not used", nothing},
+    {code_of(pd::damage_kind::map_index_entry), "map-index-entry", severity::error,
+     "the map cannot be trusted", rebuild_map},
+    {code_of(pd::damage_kind::map_count_tree), "map-count-tree", severity::error,
+     "the map cannot be trusted", rebuild_map},
+    {code_of(pd::damage_kind::map_nr_allocated), "map-nr-allocated", severity::error,
+     "the kernel's free space is wrong", rebuild_map},
+    {code_of(pd::damage_kind::map_nr_free), "map-nr-free", severity::nonfatal,
+     "a wrong hint, nothing is lost", rebuild_map},
+    {code_of(pd::damage_kind::map_none_free_before), "map-none-free-before", severity::nonfatal,
+     "free blocks are not found, nothing is lost", rebuild_map},
+    {code_of(pd::damage_kind::map_beyond_the_end), "map-beyond-the-end", severity::error,
+     "the map cannot be trusted", rebuild_map},
+    {code_of(pd::damage_kind::count_too_low), "count-too-low", severity::error, reuse, rebuild_map},
+    {code_of(pd::damage_kind::count_too_high), "count-too-high", severity::nonfatal, wasted,
+     rebuild_map},
+
+    {problem_code::superblock_checksum, "superblock-checksum", severity::error,
+     "nothing below it can be read", "restore the metadata from a dump"},
+    {problem_code::superblock_number, "superblock-number", severity::error,
+     "it was written for another place", "restore the metadata from a dump"},
+    {problem_code::superblock_magic, "superblock-magic", severity::error, "this is no era metadata",
+     "give the tool the right device"},
+    {problem_code::superblock_version, "superblock-version", severity::error,
+     "its meaning is unknown", "use a newer tool"},
+    {problem_code::superblock_metadata_block_size, "superblock-metadata-block-size",
+     severity::error, "no kernel opens it", "restore the metadata from a dump"},
+    {problem_code::superblock_roots, "superblock-roots", severity::error,
+     "the trees can't be found", "restore the metadata from a dump"},
+    {problem_code::superblock_nr_blocks, "superblock-nr-blocks", severity::error,
+     "no kernel opens it", "restore the metadata from a dump"},
+    {problem_code::superblock_block_size, "superblock-block-size", severity::remark,
+     "no kernel opens it", "restore the metadata from a dump with the right block_size"},
+    {problem_code::superblock_flags, "superblock-flags", severity::remark, "nothing acts on them",
      nothing},
-    {"current-writeset-archived", severity::error,
+    {problem_code::superblock_reserved, "superblock-reserved", severity::remark,
+     "a newer kernel may have written them", nothing},
+    {problem_code::snapshot_superblock, "snapshot-superblock", severity::error,
+     "the metadata snapshot can't be read", "drop the metadata snapshot and take it again"},
+    {problem_code::writeset_era, "writeset-era", severity::error,
+     "blocks are listed as written in an era that has not begun or not ended",
+     "era_dump, correct current_era in the XML, era_restore"},
+    {problem_code::writeset_size, "writeset-size", severity::error,
+     "which blocks were written in that era is unknown", dump_repair},
+    {problem_code::writeset_nr_bits, "writeset-nr-bits", severity::remark, "the device was resized",
+     nothing},
+    {problem_code::writeset_bits_beyond, "writeset-bits-beyond", severity::remark,
+     "they count for nothing", nothing},
+    {problem_code::writeset_gap, "writeset-gap", severity::remark,
+     "a kernel before 5.12 may have lost an era at a power cut", nothing},
+    {problem_code::current_writeset_archived, "current-writeset-archived", severity::error,
      "the open era and an archived one overwrite each other", dump_repair},
-    {"era-above-current", severity::error,
+    {problem_code::era_above_current, "era-above-current", severity::error,
      "the block is listed as written in an era that has not been yet",
-     "era_dump, mend current_era in the XML, era_restore"},
-    {"era-above-archived", severity::remark, "not left so by a kernel; the larger era counts",
-     nothing},
-    {"map-hints-never-resumed", severity::remark,
-     "the device was formatted and never resumed; the kernel's first commit mends it", nothing},
+     "era_dump, correct current_era in the XML, era_restore"},
+    {problem_code::era_above_archived, "era-above-archived", severity::remark,
+     "not left so by a kernel; the larger era counts", nothing},
+    {problem_code::map_hints_never_resumed, "map-hints-never-resumed", severity::remark,
+     "the device was formatted and never resumed; the kernel's first commit corrects it", nothing},
 }};
+
+// One row for each code, found by its number.
+constexpr bool is_complete() {
+  for (int i = 0; i < nr_problem_codes; ++i) {
+    if (static_cast<int>(table[static_cast<std::size_t>(i)].code) != i) {
+      return false;
+    }
+  }
+  return true;
+}
+static_assert(is_complete(), "a row for each problem_code, in their order");
 
 std::string range(std::uint64_t first, std::uint64_t end) {
   if (end - first == 1) {
@@ -158,14 +190,18 @@ std::string consequence_of(const problem& found) {
   return row_of(found.code).consequence;
 }
 
+std::string sentence_of(const problem& found) {
+  return "block " + std::to_string(found.block) + " (" + describe(found.at) + "): " + found.what +
+         "; " + consequence_of(found);
+}
+
+damage_error::damage_error(const std::string& file, const problem& found)
+    : base::data_error(file + ": " + sentence_of(found) + "."), found_(found) {}
+
 void strict_sink::found(const problem& p) {
-  const problem_row& row = row_of(p.code);
-  if (row.how_bad != severity::error) {
-    return;
+  if (row_of(p.code).how_bad == severity::error) {
+    throw damage_error(file_, p);
   }
-  throw base::data_error(file_ + ": block " + std::to_string(p.block) + ", " + describe(p.at) +
-                         ": " + p.what + "; " + consequence_of(p) + ".\nera_check lists all; " +
-                         row.repair + ".");
 }
 
 void damage_in::damaged(const pd::damage& found) {

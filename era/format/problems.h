@@ -1,13 +1,14 @@
 // Everything that can be wrong with era metadata: a stable code, how bad it is, what it means for
-// the user and how it is mended, in one table (doc/format.md 10.3). Readers report problems to a
-// sink; era_check prints them all, dump and invalidate stop at the first error. Thread safety: that
-// of the sink.
+// the user and how it is repaired, in one table (doc/format.md 10.3). Readers report problems to a
+// sink; a check shows them all, those that need sound metadata stop at the first error. Thread
+// safety: that of the sink.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 
+#include "base/error.h"
 #include "persistent-data/damage.h"
 
 namespace era {
@@ -43,11 +44,12 @@ enum class problem_code {
 };
 inline constexpr int nr_problem_codes = static_cast<int>(problem_code::map_hints_never_resumed) + 1;
 
-inline problem_code code_of(pd::damage_kind kind) {
+constexpr problem_code code_of(pd::damage_kind kind) {
   return static_cast<problem_code>(static_cast<int>(kind));
 }
 
 struct problem_row {
+  problem_code code;
   const char* name;  // stable: scripts may look for it
   severity how_bad;
   const char* consequence;  // where nothing more exact is known from the place
@@ -87,13 +89,28 @@ std::string describe(const place& at);
 // "which of the data blocks 0 to 9 were written in era 4 is unknown"
 std::string consequence_of(const problem& found);
 
+// "block 7 (era array): wrong checksum; what it holds is lost": the one sentence that reports,
+// messages and logs say of a problem, without a full stop.
+std::string sentence_of(const problem& found);
+
 class problem_sink {
  public:
   virtual ~problem_sink() = default;
   virtual void found(const problem& p) = 0;
 };
 
-// Throws base::data_error at the first error; for tools that give a whole result or none.
+// Damage in the metadata of `file` that ends what was being done. The message is "FILE: " and the
+// sentence of the problem.
+class damage_error : public base::data_error {
+ public:
+  damage_error(const std::string& file, const problem& found);
+  const problem& found() const { return found_; }
+
+ private:
+  problem found_;
+};
+
+// Throws damage_error at the first error; for those that give a whole result or none.
 class strict_sink final : public problem_sink {
  public:
   explicit strict_sink(std::string file) : file_(std::move(file)) {}
@@ -103,7 +120,7 @@ class strict_sink final : public problem_sink {
   std::string file_;
 };
 
-// Tells a problem sink of damage in one structure.
+// Reports damage in one structure to a problem sink.
 class damage_in final : public pd::damage_sink {
  public:
   // `nr_bits` is that of the writeset, if it is one.

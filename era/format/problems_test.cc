@@ -163,7 +163,7 @@ TEST(strict_sink, throws_at_the_first_error_and_at_nothing_less) {
     const problem p{static_cast<problem_code>(code), {structure::era_array}, 9, "what is wrong"};
     if (row_of(p.code).how_bad == severity::error) {
       const std::string message = base::test::message_of<base::data_error>([&] { sink.found(p); });
-      EXPECT_TRUE(message.starts_with("meta: block 9, era array: what is wrong; ")) << message;
+      EXPECT_TRUE(message.starts_with("meta: block 9 (era array): what is wrong; ")) << message;
     } else {
       EXPECT_NO_THROW(sink.found(p));
     }

@@ -62,11 +62,15 @@ void encode_superblock(const superblock& from, std::byte* block) {
   put_le64(block + 216, from.metadata_snap);
 }
 
+bool has_sound_checksum(const std::byte* block) {
+  return (pd::body_crc(block) ^ pd::stored_checksum(block)) == superblock_block.salt;
+}
+
 bool check_superblock(const std::byte* block, place at, block_nr where, problem_sink& sink) {
   const auto report = [&](problem_code code, const std::string& what) {
     sink.found({code, at, where, what});
   };
-  if ((pd::body_crc(block) ^ pd::stored_checksum(block)) != superblock_block.salt) {
+  if (!has_sound_checksum(block)) {
     const std::string like = describe_foreign_superblock(block);
     report(problem_code::superblock_checksum,
            "bad checksum in superblock" + (like.empty() ? "" : ": " + like));

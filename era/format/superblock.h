@@ -45,6 +45,9 @@ superblock decode_superblock(const std::byte* block);
 // Fills a zeroed block, all but its checksum; seal_block() does the rest.
 void encode_superblock(const superblock& from, std::byte* block);
 
+// Whether the block was sealed as an era superblock and is unchanged since.
+bool has_sound_checksum(const std::byte* block);
+
 // Reports all that is wrong with a superblock read from block `where`: 0, or a snapshot's. True if
 // the trees that it names can be looked at.
 bool check_superblock(const std::byte* block, place at, block_nr where, problem_sink& sink);

@@ -1,122 +1,184 @@
 #include "era/read/contents_reader.h"
 
 #include <algorithm>
+#include <functional>
+#include <string>
 #include <utility>
 
-namespace era {
+#include "base/conveyor.h"
 
-dump_reader::dump_reader(const metadata& read, era_reader& reader, bool logical)
-    : metadata_(read), reader_(reader), logical_(logical) {
-  if (!logical) {
-    plan_writesets();
-  }
-  dump_section eras;
-  eras.nr_lines = read.state.nr_blocks;
-  sections_.push_back(eras);
-  for (const dump_section& one : sections_) {
-    lines_in_all_ += one.nr_lines;
+namespace era {
+namespace {
+
+// Windows that exist at once: one is read, others are on their way.
+constexpr std::size_t windows_ahead = 3;
+
+}  // namespace
+
+void contents_reader::first_report::found(const problem& p) {
+  if (reported_.insert(std::hash<std::string>()(sentence_of(p))).second) {
+    next_.found(p);
   }
 }
 
-void dump_reader::plan_writesets() {
-  const std::uint32_t current_era = metadata_.state.current_era;
+contents_reader::contents_reader(metadata& of, problem_sink& sink, bool logical)
+    : metadata_(of), sink_(sink), eras_(of, sink_), logical_(logical) {}
+
+void contents_reader::verify(base::progress& progress) {
+  eras_.verify(logical_ ? era_reader::extent::device : era_reader::extent::whole, progress);
+}
+
+void contents_reader::plan() {
+  sections_.clear();
+  if (!logical_) {
+    plan_writesets();
+  }
+  section eras;
+  eras.nr_values = metadata_.superblock.nr_blocks;
+  sections_.push_back(eras);
+}
+
+void contents_reader::plan_writesets() {
+  const std::uint32_t current_era = metadata_.superblock.current_era;
   constexpr std::size_t none = SIZE_MAX;
   const std::size_t twin =
       metadata_.has_current ? metadata_.find_archived(current_era).value_or(none) : none;
-  bool lost_are_told = reader_.lost_in_writesets().empty();
+  bool lost_are_in = eras_.lost_in_writesets().empty();
   for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
     const std::uint32_t era = metadata_.writesets[i].era;
     if (twin == i) {
       continue;  // one with the open writeset of the same era, which comes last
     }
-    if (!lost_are_told && era > current_era) {
+    if (!lost_are_in && era > current_era) {
       plan_writeset(current_era, {}, true);
-      lost_are_told = true;
+      lost_are_in = true;
     }
-    const bool takes_lost = !lost_are_told && era == current_era;
-    lost_are_told = lost_are_told || takes_lost;
+    const bool takes_lost = !lost_are_in && era == current_era;
+    lost_are_in = lost_are_in || takes_lost;
     if (twin != none && era == current_era) {
       plan_writeset(era, {twin, i}, takes_lost);
     } else {
       plan_writeset(era, {i}, takes_lost);
     }
   }
-  if (!lost_are_told) {
+  if (!lost_are_in) {
     plan_writeset(current_era, {}, true);
   }
 }
 
-void dump_reader::plan_writeset(std::uint32_t era, std::vector<std::size_t> sources,
-                                bool with_lost) {
-  std::uint32_t nr_bits = with_lost ? metadata_.state.nr_blocks : 0;
+void contents_reader::plan_writeset(std::uint32_t era, std::vector<std::size_t> sources,
+                                    bool with_lost) {
+  std::uint32_t nr_bits = with_lost ? metadata_.superblock.nr_blocks : 0;
   for (const std::size_t i : sources) {
     nr_bits = std::max(nr_bits, metadata_.writesets[i].nr_bits);
   }
-  sections_.push_back({dump_section::kind::writeset, nr_bits, era, std::move(sources), with_lost});
+  sections_.push_back({true, nr_bits, era, std::move(sources), with_lost});
 }
 
-bool dump_reader::read_next(dump_window& into) {
-  if (present_ == sections_.size()) {
-    return false;
+void contents_reader::send_to(contents_sink& into, base::progress& progress) {
+  plan();
+  std::uint64_t total = 0;
+  for (const section& one : sections_) {
+    total += one.nr_values;
   }
-  const dump_section& from = sections_[present_];
-  into.of = &from;
-  into.first = next_line_;
-  into.count = std::min(era_reader::window, from.nr_lines - next_line_);
-  if (from.what == dump_section::kind::writeset) {
-    read_bits(into);
+  into.begin({metadata_.superblock.data_block_size, metadata_.superblock.nr_blocks,
+              metadata_.superblock.current_era});
+  std::uint64_t done = 0;
+  std::size_t reading = 0;  // the section that is being read, ahead of what is sent
+  std::uint64_t next = 0;   // value of it
+  base::conveyor<contents_window> windows(windows_ahead, [&](contents_window& window) {
+    while (reading < sections_.size() && next == sections_[reading].nr_values) {
+      ++reading;
+      next = 0;
+    }
+    if (reading == sections_.size()) {
+      return false;
+    }
+    read_window(sections_[reading], next, window);
+    next += window.count;
+    return true;
+  });
+  for (const section& one : sections_) {
+    if (one.is_writeset) {
+      into.begin_writeset(one.era, static_cast<std::uint32_t>(one.nr_values), {});
+    }
+    for (std::uint64_t sent = 0; sent < one.nr_values;) {
+      const window_ptr window = windows.next();
+      sent += window->count;
+      done += window->count;
+      if (one.is_writeset) {
+        into.bits(window);
+      } else {
+        into.eras(window);
+      }
+      progress.at(done, total);
+    }
+    if (one.is_writeset) {
+      into.end_writeset();
+    }
+  }
+  into.end();
+}
+
+void contents_reader::read_window(const section& of, std::uint64_t first, contents_window& into) {
+  into.first = first;
+  into.count = std::min(era_reader::window, of.nr_values - first);
+  if (of.is_writeset) {
+    read_bits(of, into);
+    return;
+  }
+  into.eras.resize(into.count);
+  if (logical_) {
+    eras_.last_written(first, into.eras);
   } else {
-    read_eras(into);
+    eras_.array_values(first, into.eras);
   }
-  next_line_ += into.count;
-  lines_done_ += into.count;
-  if (next_line_ == from.nr_lines) {
-    ++present_;
-    next_line_ = 0;
-  }
-  return true;
 }
 
-void dump_reader::read_bits(dump_window& into) {
-  into.words.assign(base::ceil_div(into.count, 64), 0);
-  for (const std::size_t i : into.of->sources) {
+void contents_reader::read_bits(const section& of, contents_window& into) {
+  into.bits.assign(base::ceil_div(into.count, pd::bits_per_word), 0);
+  for (const std::size_t i : of.sources) {
     add_source(into, i);
   }
-  if (into.of->with_lost) {
+  if (of.with_lost) {
     add_lost(into);
   }
 }
 
-void dump_reader::add_source(dump_window& into, std::size_t i) {
+void contents_reader::add_source(contents_window& into, std::size_t i) {
   const std::uint64_t nr_bits = metadata_.writesets[i].nr_bits;
   if (into.first >= nr_bits) {
     return;
   }
   const std::uint64_t count = std::min(into.count, nr_bits - into.first);
-  into.one_source.resize(base::ceil_div(count, 64));
-  reader_.writeset_bits(i, into.first, count, into.one_source);
-  for (std::size_t word = 0; word < into.one_source.size(); ++word) {
-    into.words[word] |= into.one_source[word];
+  one_source_.resize(base::ceil_div(count, pd::bits_per_word));
+  eras_.writeset_bits(i, into.first, count, one_source_);
+  for (std::size_t word = 0; word < one_source_.size(); ++word) {
+    into.bits[word] |= one_source_[word];
   }
 }
 
-void dump_reader::add_lost(dump_window& into) const {
-  const std::uint64_t nr_blocks = metadata_.state.nr_blocks;
-  for (const block_range& range : reader_.lost_in_writesets()) {
+void contents_reader::add_lost(contents_window& into) const {
+  const std::uint64_t nr_blocks = metadata_.superblock.nr_blocks;
+  for (const block_range& range : eras_.lost_in_writesets()) {
     const std::uint64_t end = std::min({range.end, into.first + into.count, nr_blocks});
-    for (std::uint64_t bit = std::max(range.first, into.first); bit < end; ++bit) {
-      into.words[(bit - into.first) / 64] |= std::uint64_t{1} << (bit - into.first) % 64;
+    for (std::uint64_t block = std::max(range.first, into.first); block < end; ++block) {
+      const std::uint64_t bit = block - into.first;
+      into.bits[bit / pd::bits_per_word] |= std::uint64_t{1} << bit % pd::bits_per_word;
     }
   }
 }
 
-void dump_reader::read_eras(dump_window& into) {
-  into.eras.resize(into.count);
-  if (logical_) {
-    reader_.last_written(into.first, into.eras);
-  } else {
-    reader_.array_values(into.first, into.eras);
-  }
+void send_contents(metadata_file& from, const contents_options& options, problem_sink& problems,
+                   contents_sink& into, base::progress& progress) {
+  metadata found = from.load(options.state, problems);
+  contents_reader contents(found, problems, options.logical);
+  progress.begin("verifying");
+  contents.verify(progress);
+  from.require_held(found);
+  progress.begin("dumping");
+  contents.send_to(into, progress);
+  from.require_held(found);
 }
 
 }  // namespace era

@@ -1,66 +1,82 @@
-// What a dump says, in its order, window by window: the writesets by ascending era (unless only the
-// eras are wanted), then the eras. Decides what goes into which element, where metadata is damaged
-// too (doc/format.md 10.1). Not thread safe; windows may go to other threads.
+// The contents of metadata in a dump's order: the writesets by ascending era (unless only the eras
+// are wanted), then the eras (doc/format.md 10.1). Decides what goes into which element, where
+// metadata is damaged too. A source of era/contents.h. Not thread safe; it reads ahead on a thread
+// of its own.
 #pragma once
 
 #include <cstdint>
+#include <unordered_set>
 #include <vector>
 
+#include "base/progress.h"
+#include "era/contents.h"
 #include "era/read/era_reader.h"
+#include "era/read/metadata_file.h"
 
 namespace era {
 
-// The lines of one element: the bits of a writeset, or the eras.
-struct dump_section {
-  enum class kind { writeset, era_array };
-  kind what = kind::era_array;
-  std::uint64_t nr_lines = 0;
-
-  // Of a writeset.
-  std::uint32_t era = 0;
-  std::vector<std::size_t> sources;  // writesets of the metadata, whose union it is
-  bool with_lost = false;            // and of what was lost
-};
-
-// Some of these lines: `words` has the bits, `eras` the eras, whichever the section is of.
-struct dump_window {
-  const dump_section* of = nullptr;
-  std::uint64_t first = 0;
-  std::uint64_t count = 0;
-  std::vector<std::uint64_t> words;
-  std::vector<std::uint32_t> eras;
-  std::vector<std::uint64_t> one_source;  // scratch
-};
-
-class dump_reader {
+class contents_reader {
  public:
-  // After reader.verify(), which knows what is lost. What was lost in writesets goes into that of
-  // the current era, which is made up where there is none. `logical`: the eras alone, with every
-  // writeset folded in.
-  dump_reader(const metadata& read, era_reader& reader, bool logical);
+  // `logical`: the last-written eras alone, with every writeset folded in. All must stay.
+  contents_reader(metadata& of, problem_sink& sink, bool logical);
 
-  // False behind the last. Every section has one window at least.
-  bool read_next(dump_window& into);
+  // Reads everything once, so that what is lost is known. Comes before send_to().
+  void verify(base::progress& progress);
 
-  std::uint64_t lines_done() const { return lines_done_; }
-  std::uint64_t lines_in_all() const { return lines_in_all_; }
+  // What was lost in writesets goes into that of the current era, which is made up where there is
+  // none. What is newly found damaged now, on a device that fails, goes to the problem sink too,
+  // and counts as written where that does not throw.
+  void send_to(contents_sink& into, base::progress& progress);
 
  private:
+  // Keeps what was reported while verifying from being reported again.
+  class first_report final : public problem_sink {
+   public:
+    explicit first_report(problem_sink& next) : next_(next) {}
+    void found(const problem& p) override;
+
+   private:
+    problem_sink& next_;
+    std::unordered_set<std::size_t> reported_;  // hashes of sentences
+  };
+
+  // One element: the bits of a writeset, or the eras.
+  struct section {
+    bool is_writeset = false;
+    std::uint64_t nr_values = 0;
+
+    // Of a writeset.
+    std::uint32_t era = 0;
+    std::vector<std::size_t> sources;  // writesets of the metadata, whose union it is
+    bool with_lost = false;            // and of what was lost
+  };
+
+  void plan();
   void plan_writesets();
   void plan_writeset(std::uint32_t era, std::vector<std::size_t> sources, bool with_lost);
-  void read_bits(dump_window& into);
-  void add_source(dump_window& into, std::size_t i);
-  void add_lost(dump_window& into) const;
-  void read_eras(dump_window& into);
+  void read_window(const section& of, std::uint64_t first, contents_window& into);
+  void read_bits(const section& of, contents_window& into);
+  void add_source(contents_window& into, std::size_t i);
+  void add_lost(contents_window& into) const;
 
-  const metadata& metadata_;
-  era_reader& reader_;
+  metadata& metadata_;
+  first_report sink_;
+  era_reader eras_;
   bool logical_;
-  std::vector<dump_section> sections_;
-  std::size_t present_ = 0;  // the section that is being read
-  std::uint64_t next_line_ = 0;
-  std::uint64_t lines_done_ = 0;
-  std::uint64_t lines_in_all_ = 0;
+  std::vector<section> sections_;
+  std::vector<std::uint64_t> one_source_;  // scratch
 };
+
+struct contents_options {
+  metadata_state state = metadata_state::live;
+  bool logical = false;
+};
+
+// The whole way from a file to a sink: loads the state, verifies all of it before the sink hears a
+// word, and makes sure that a snapshot was held all the time. Damage goes to `problems`; where that
+// throws, nothing more is sent. What is damaged and tolerated counts as written in the current era.
+// Throws damage_error and base::data_error as metadata_file does, and what the sink throws.
+void send_contents(metadata_file& from, const contents_options& options, problem_sink& problems,
+                   contents_sink& into, base::progress& progress);
 
 }  // namespace era

@@ -10,12 +10,6 @@ namespace {
 
 using pd::bits_per_word;
 
-// Requests carry which array they are of: 0 for the era array, i + 1 for writeset i.
-constexpr std::uint32_t array_tag = 0;
-constexpr std::uint32_t tag_of_writeset(std::size_t i) {
-  return static_cast<std::uint32_t>(i + 1);
-}
-
 // Writesets whose indexes are read together.
 constexpr std::size_t index_batch = 1024;
 
@@ -35,71 +29,67 @@ std::uint64_t bits_since(const std::byte* values, std::uint64_t count, std::uint
 }  // namespace
 
 // Takes the indexes of consecutive arrays.
-class era_reader::indexer final : public pd::index_visitor {
+class era_reader::index_collector final : public pd::index_visitor {
  public:
-  indexer(era_reader& owner, std::uint32_t first_tag) : owner_(owner), first_tag_(first_tag) {}
+  index_collector(era_reader& owner, std::size_t first_array)
+      : owner_(owner), first_array_(first_array) {}
 
   void begin_array(std::size_t i) override {
-    tag_ = first_tag_ + static_cast<std::uint32_t>(i);
-    present().first_ref = static_cast<std::uint32_t>(owner_.refs_.size());
+    array_ = first_array_ + i;
+    owner_.indexes_[array_].first_ref = static_cast<std::uint32_t>(owner_.refs_.size());
   }
 
   void array_block_at(pd::array_block_ref ref) override {
     owner_.refs_.push_back(ref);
-    ++present().nr_refs;
+    ++owner_.indexes_[array_].nr_refs;
   }
 
   void damaged(const pd::damage& found) override {
-    const bool in_array = tag_ == array_tag;
-    owner_.report(tag_, found);
+    owner_.metadata_.report(array_, found, owner_.sink_);
     if (found.first_lost < found.end_lost) {
-      const std::uint64_t unit = in_array ? 1 : bits_per_word;
-      owner_.losses_.push_back({tag_, {found.first_lost * unit, found.end_lost * unit}});
+      const std::uint64_t unit = owner_.blocks_of_element(array_);
+      owner_.losses_.push_back(
+          {static_cast<std::uint32_t>(array_), {found.first_lost * unit, found.end_lost * unit}});
     }
   }
 
  private:
-  index& present() {
-    return tag_ == array_tag ? owner_.array_index_ : owner_.writeset_indexes_[tag_ - 1];
-  }
-
   era_reader& owner_;
-  std::uint32_t first_tag_;
-  std::uint32_t tag_ = 0;
+  std::size_t first_array_;
+  std::size_t array_ = 0;
 };
 
 // Takes array blocks as they are read, cut to the blocks [first, end) that are asked for.
-class era_reader::folder : public pd::array_block_visitor {
+class era_reader::window_filler : public pd::array_block_visitor {
  public:
-  folder(era_reader& owner, std::uint64_t first, std::uint64_t end)
+  window_filler(era_reader& owner, std::uint64_t first, std::uint64_t end)
       : owner_(owner), first_(first), end_(end) {}
 
   void values(const pd::array_block_request& request, const std::byte* data) final {
-    if (request.tag == array_tag) {
-      const std::uint64_t at = std::uint64_t{request.ref.key} * pd::array_capacity(4);
+    const std::uint64_t unit = owner_.blocks_of_element(request.tag);
+    const std::uint64_t at = request.ref.key * unit * pd::array_capacity(request.value_size);
+    if (owner_.metadata_.is_era_array(request.tag)) {
       take_eras(at - first_, data, std::min<std::uint64_t>(request.entries, end_ - at));
       return;
     }
-    const writeset& set = owner_.metadata_.writesets[request.tag - 1];
-    const std::uint64_t at = std::uint64_t{request.ref.key} * pd::array_capacity(8) * bits_per_word;
-    const std::uint64_t stop = std::min(
-        {at + std::uint64_t{request.entries} * bits_per_word, std::uint64_t{set.nr_bits}, end_});
+    const writeset& set = owner_.metadata_.writesets[request.tag];
+    const std::uint64_t stop =
+        std::min({at + request.entries * unit, std::uint64_t{set.nr_bits}, end_});
     if (at < stop) {
       take_bits(set.era, at - first_, data, stop - at);
     }
   }
 
   void damaged(const pd::array_block_request& request, const pd::damage& found) final {
-    const bool in_array = request.tag == array_tag;
-    owner_.report(request.tag, found);
-    const std::uint64_t unit = in_array ? 1 : bits_per_word;
+    owner_.metadata_.report(request.tag, found, owner_.sink_);
+    const std::uint64_t unit = owner_.blocks_of_element(request.tag);
     lose(request.tag, {found.first_lost * unit, found.end_lost * unit});
   }
 
-  // Nothing is known of these blocks in one of the structures.
-  void lose(std::uint32_t tag, block_range range) {
-    if (tag != array_tag) {
-      range.end = std::min<std::uint64_t>(range.end, owner_.metadata_.writesets[tag - 1].nr_bits);
+  // Nothing is known of these blocks in one of the arrays.
+  void lose(std::size_t array, block_range range) {
+    if (!owner_.metadata_.is_era_array(array)) {
+      range.end = std::min<std::uint64_t>(range.end, owner_.metadata_.writesets[array].nr_bits);
       owner_.note_lost(range);
     }
     range.first = std::max(range.first, first_);
@@ -112,7 +102,7 @@ class era_reader::folder : public pd::array_block_visitor {
   void lose_all() { take_lost(0, end_ - first_); }
 
  private:
-  // Positions are relative to first().
+  // Positions are relative to the first block asked for.
   virtual void take_eras(std::uint64_t at, const std::byte* values, std::uint64_t count) = 0;
   virtual void take_bits(std::uint32_t era, std::uint64_t at, const std::byte* words,
                          std::uint64_t count) = 0;
@@ -123,12 +113,12 @@ class era_reader::folder : public pd::array_block_visitor {
   std::uint64_t end_;
 };
 
-class era_reader::era_folder final : public folder {
+class era_reader::era_filler final : public window_filler {
  public:
-  era_folder(era_reader& owner, std::uint64_t first, std::span<std::uint32_t> eras)
-      : folder(owner, first, first + eras.size()),
+  era_filler(era_reader& owner, std::uint64_t first, std::span<std::uint32_t> eras)
+      : window_filler(owner, first, first + eras.size()),
         eras_(eras),
-        era_of_lost_(owner.metadata_.state.current_era) {}
+        era_of_lost_(owner.metadata_.superblock.current_era) {}
 
  private:
   void take_eras(std::uint64_t at, const std::byte* values, std::uint64_t count) override {
@@ -156,11 +146,12 @@ class era_reader::era_folder final : public folder {
   std::uint32_t era_of_lost_;
 };
 
-class era_reader::bit_folder final : public folder {
+class era_reader::bit_filler final : public window_filler {
  public:
-  bit_folder(era_reader& owner, std::uint64_t first, std::uint64_t count,
-             std::span<std::uint64_t> words)
-      : folder(owner, first, first + count), words_(words), since_(owner.since_) {}
+  // `since` is for values of the era array.
+  bit_filler(era_reader& owner, std::uint64_t first, std::uint64_t count,
+             std::span<std::uint64_t> words, std::uint32_t since)
+      : window_filler(owner, first, first + count), words_(words), since_(since) {}
 
  private:
   void take_eras(std::uint64_t at, const std::byte* values, std::uint64_t count) override {
@@ -200,10 +191,10 @@ class era_reader::bit_folder final : public folder {
 };
 
 // Only finds out what is lost.
-class era_reader::dropper final : public folder {
+class era_reader::loss_finder final : public window_filler {
  public:
-  dropper(era_reader& owner, base::progress& progress)
-      : folder(owner, 0, UINT64_MAX), progress_(progress), nr_blocks_(owner.refs_.size()) {}
+  loss_finder(era_reader& owner, base::progress& progress)
+      : window_filler(owner, 0, UINT64_MAX), progress_(progress), nr_blocks_(owner.refs_.size()) {}
 
  private:
   void take_eras(std::uint64_t, const std::byte*, std::uint64_t) override { count_block(); }
@@ -219,61 +210,75 @@ class era_reader::dropper final : public folder {
   std::uint64_t done_ = 0;
 };
 
-era_reader::era_reader(pd::walk_context& context, const metadata& read, problem_sink& sink,
-                       std::uint32_t since)
-    : metadata_(read),
+era_reader::era_reader(metadata& of, problem_sink& sink)
+    : metadata_(of),
       sink_(sink),
-      since_(since),
-      writeset_indexes_(read.writesets.size()),
-      blocks_(context.reader),
-      reader_(context.reader) {
-  const pd::array_root array = read.era_array();
-  indexer indexing(*this, array_tag);
-  pd::read_indexes(context, {&array, 1}, indexing);
-  read_writeset_indexes(context);
-  if (read.lost_writesets) {
-    note_lost({0, read.state.nr_blocks});
+      indexes_(of.nr_arrays()),
+      first_writeset_(of.writesets.size()),
+      reader_(of.walk.reader) {
+  if (of.lost_writesets) {
+    note_lost({0, of.superblock.nr_blocks});
   }
 }
 
-void era_reader::read_writeset_indexes(pd::walk_context& context) {
-  std::size_t next = 0;
-  while (next < metadata_.writesets.size() && !since_covers(next)) {
-    ++next;
+void era_reader::need_era_array() {
+  if (!std::exchange(has_era_array_, true)) {
+    const pd::array_root root = metadata_.root_of(metadata_.era_array());
+    index_collector into(*this, metadata_.era_array());
+    pd::read_indexes(metadata_.walk, {&root, 1}, into);
   }
-  while (next < metadata_.writesets.size()) {
+}
+
+void era_reader::need_writesets(std::size_t from) {
+  const std::size_t end = std::exchange(first_writeset_, std::min(from, first_writeset_));
+  while (from < end) {
     std::vector<pd::array_root> roots;
-    indexer indexing(*this, tag_of_writeset(next));
-    for (; next < metadata_.writesets.size() && roots.size() < index_batch; ++next) {
-      roots.push_back(
-          pd::bitset_root(metadata_.writesets[next].root, metadata_.writesets[next].nr_bits));
+    index_collector into(*this, from);
+    for (; from < end && roots.size() < index_batch; ++from) {
+      roots.push_back(metadata_.root_of(from));
     }
-    pd::read_indexes(context, roots, indexing);
+    pd::read_indexes(metadata_.walk, roots, into);
   }
+}
+
+// Writesets ascend by era, the open one last.
+std::size_t era_reader::first_writeset_since(std::uint32_t since) const {
+  std::size_t i = 0;
+  while (i < metadata_.writesets.size() && metadata_.writesets[i].era < since) {
+    ++i;
+  }
+  return i;
 }
 
 void era_reader::last_written(std::uint64_t first, std::span<std::uint32_t> eras) {
   std::fill(eras.begin(), eras.end(), 0);
-  request_array(first, first + eras.size());
+  need_era_array();
+  need_writesets(0);
+  request(metadata_.era_array(), first, first + eras.size());
   for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
-    request_writeset(i, first, first + eras.size());
+    request(i, first, first + eras.size());
   }
-  era_folder into(*this, first, eras);
-  fold_into(into);
+  era_filler into(*this, first, eras);
+  fill(into, 0, metadata_.nr_arrays());
   if (metadata_.lost_writesets) {
     into.lose_all();
   }
 }
 
 void era_reader::verify(extent of_writesets, base::progress& progress) {
-  dropper into(*this, progress);
-  fold_in_disk_order(into, of_writesets);
+  need_era_array();
+  need_writesets(0);
+  loss_finder into(*this, progress);
+  fill_in_disk_order(into, 0, of_writesets);
 }
 
-void era_reader::written_since(std::span<std::uint64_t> words) {
+void era_reader::written_since(std::uint32_t since, std::span<std::uint64_t> words) {
   std::fill(words.begin(), words.end(), 0);
-  bit_folder into(*this, 0, metadata_.state.nr_blocks, words);
-  fold_in_disk_order(into, extent::device);
+  const std::size_t first_writeset = first_writeset_since(since);
+  need_era_array();
+  need_writesets(first_writeset);
+  bit_filler into(*this, 0, metadata_.superblock.nr_blocks, words, since);
+  fill_in_disk_order(into, first_writeset, extent::device);
   if (metadata_.lost_writesets) {
     into.lose_all();
   }
@@ -281,76 +286,61 @@ void era_reader::written_since(std::span<std::uint64_t> words) {
 
 void era_reader::array_values(std::uint64_t first, std::span<std::uint32_t> eras) {
   std::fill(eras.begin(), eras.end(), 0);
-  request_array(first, first + eras.size());
-  era_folder into(*this, first, eras);
-  fold_into(into, array_tag);
+  need_era_array();
+  request(metadata_.era_array(), first, first + eras.size());
+  era_filler into(*this, first, eras);
+  fill(into, metadata_.era_array(), metadata_.nr_arrays());
 }
 
 void era_reader::writeset_bits(std::size_t i, std::uint64_t first, std::uint64_t count,
                                std::span<std::uint64_t> words) {
   std::fill(words.begin(), words.end(), 0);
-  request_writeset(i, first, first + count);
-  bit_folder into(*this, first, count, words);
-  fold_into(into, tag_of_writeset(i));
+  need_writesets(i);
+  request(i, first, first + count);
+  bit_filler into(*this, first, count, words, 0);
+  fill(into, i, i + 1);
 }
 
-void era_reader::request_array(std::uint64_t first, std::uint64_t end) {
-  request(array_index_, metadata_.era_array(), array_tag, first, end);
-}
-
-void era_reader::request_writeset(std::size_t i, std::uint64_t first, std::uint64_t end) {
-  const writeset& set = metadata_.writesets[i];
-  request(writeset_indexes_[i], pd::bitset_root(set.root, set.nr_bits), tag_of_writeset(i),
-          first / bits_per_word, base::ceil_div(end, bits_per_word));
-}
-
-void era_reader::request(const index& from, const pd::array_root& array, std::uint32_t tag,
-                         std::uint64_t first_element, std::uint64_t end_element) {
-  const std::uint64_t capacity = pd::array_capacity(array.value_size);
-  const std::uint64_t first_key = first_element / capacity;
-  const std::uint64_t end_key = base::ceil_div(end_element, capacity);
-  const auto refs = std::span(refs_).subspan(from.first_ref, from.nr_refs);
+// The blocks of an array that hold something of the data blocks from `first` up to `end`.
+void era_reader::request(std::size_t array, std::uint64_t first, std::uint64_t end) {
+  const pd::array_root root = metadata_.root_of(array);
+  const std::uint64_t in_an_array_block =
+      blocks_of_element(array) * pd::array_capacity(root.value_size);
+  const std::uint64_t first_key = first / in_an_array_block;
+  const std::uint64_t end_key = base::ceil_div(end, in_an_array_block);
+  const auto refs = std::span(refs_).subspan(indexes_[array].first_ref, indexes_[array].nr_refs);
   auto ref =
       std::lower_bound(refs.begin(), refs.end(), first_key,
                        [](const pd::array_block_ref& r, std::uint64_t key) { return r.key < key; });
   for (; ref != refs.end() && ref->key < end_key; ++ref) {
-    requests_.push_back({*ref, array.entries(ref->key), array.value_size, tag});
+    requests_.push_back(
+        {*ref, root.entries(ref->key), root.value_size, static_cast<std::uint32_t>(array)});
   }
 }
 
-void era_reader::fold_into(folder& into, std::optional<std::uint32_t> only_tag) {
+void era_reader::fill(window_filler& into, std::size_t first_array, std::size_t end_array) {
   reader_.read(requests_, into);
   requests_.clear();
-  fold_losses(into, only_tag);
+  fill_losses(into, first_array, end_array);
 }
 
-void era_reader::fold_in_disk_order(folder& into, extent of_writesets) {
-  const std::uint64_t nr_blocks = metadata_.state.nr_blocks;
+void era_reader::fill_in_disk_order(window_filler& into, std::size_t first_writeset,
+                                    extent of_writesets) {
+  const std::uint64_t nr_blocks = metadata_.superblock.nr_blocks;
   requests_.reserve(refs_.size());
-  request_array(0, nr_blocks);
-  for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
-    if (since_covers(i)) {
-      request_writeset(i, 0, of_writesets == extent::device ? nr_blocks : UINT32_MAX);
-    }
+  request(metadata_.era_array(), 0, nr_blocks);
+  for (std::size_t i = first_writeset; i < metadata_.writesets.size(); ++i) {
+    request(i, 0, of_writesets == extent::device ? nr_blocks : UINT32_MAX);
   }
-  pd::read_in_disk_order(blocks_, std::exchange(requests_, {}), into);
-  fold_losses(into, std::nullopt);
+  pd::read_in_disk_order(metadata_.walk.reader, std::exchange(requests_, {}), into);
+  fill_losses(into, first_writeset, metadata_.nr_arrays());
 }
 
-void era_reader::fold_losses(folder& into, std::optional<std::uint32_t> only_tag) {
+void era_reader::fill_losses(window_filler& into, std::size_t first_array, std::size_t end_array) {
   for (const loss& lost : losses_) {
-    if (!only_tag || *only_tag == lost.tag) {
-      into.lose(lost.tag, lost.range);
+    if (first_array <= lost.array && lost.array < end_array) {
+      into.lose(lost.array, lost.range);
     }
-  }
-}
-
-void era_reader::report(std::uint32_t tag, const pd::damage& found) {
-  if (tag == array_tag) {
-    damage_in({structure::era_array, metadata_.snapshot, 0, false}, sink_).damaged(found);
-  } else {
-    damage_in(metadata_.place_of(tag - 1), sink_, metadata_.writesets[tag - 1].nr_bits)
-        .damaged(found);
   }
 }
 

@@ -9,7 +9,6 @@
 // order has a thread of its own read ahead.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,9 +25,9 @@ class era_reader {
   static constexpr std::uint64_t window = 8 * pd::array_capacity(8) * pd::bits_per_word;
   static_assert(window == 256 * pd::array_capacity(4));
 
-  // Reads the indexes of the era array and of all writesets of era `since` or later.
-  era_reader(pd::walk_context& context, const metadata& read, problem_sink& sink,
-             std::uint32_t since = 0);
+  // Reads nothing yet: the indexes of arrays are read when something is asked that needs them, each
+  // once. Both must stay.
+  era_reader(metadata& of, problem_sink& sink);
 
   // Which part of a writeset that is longer than the device is read.
   enum class extent { device, whole };
@@ -37,8 +36,9 @@ class era_reader {
   void verify(extent of_writesets, base::progress& progress);
 
   // Bit i of the words: block i was last written in `since` or later. For all blocks of the device;
-  // the bits behind the last are 0. Reads in disk order.
-  void written_since(std::span<std::uint64_t> words);
+  // the bits from nr_blocks on are 0. Reads the era array and the writesets from `since` on, in
+  // disk order.
+  void written_since(std::uint32_t since, std::span<std::uint64_t> words);
 
   // In what follows `first` is a multiple of `window`, and what is asked for lies below nr_blocks,
   // or, for writeset_bits, below the nr_bits of that writeset.
@@ -58,13 +58,13 @@ class era_reader {
   const std::vector<block_range>& lost_in_writesets() const { return lost_in_writesets_; }
 
  private:
-  class indexer;
-  class folder;
-  class era_folder;
-  class bit_folder;
-  class dropper;
+  class index_collector;
+  class window_filler;
+  class era_filler;
+  class bit_filler;
+  class loss_finder;
 
-  // Which blocks make up one array: refs_[first_ref] and the nr_refs - 1 behind it.
+  // Which blocks make up one array: refs_[first_ref] and the nr_refs - 1 after it.
   struct index {
     std::uint32_t first_ref = 0;
     std::uint32_t nr_refs = 0;
@@ -72,32 +72,34 @@ class era_reader {
 
   // A part of an array that its index does not lead to; only known where damage is tolerated.
   struct loss {
-    std::uint32_t tag;
+    std::uint32_t array;
     block_range range;
   };
 
-  void read_writeset_indexes(pd::walk_context& context);
-  void request_array(std::uint64_t first, std::uint64_t end);
-  void request_writeset(std::size_t i, std::uint64_t first, std::uint64_t end);
-  void request(const index& from, const pd::array_root& array, std::uint32_t tag,
-               std::uint64_t first_element, std::uint64_t end_element);
-  // Reads what was requested, of all arrays or of one alone.
-  void fold_into(folder& into, std::optional<std::uint32_t> only_tag = std::nullopt);
-  void fold_in_disk_order(folder& into, extent of_writesets);
-  void fold_losses(folder& into, std::optional<std::uint32_t> only_tag);
-  void report(std::uint32_t tag, const pd::damage& found);
+  // Arrays by their numbers in the metadata.
+  void need_era_array();
+  void need_writesets(std::size_t from);
+  std::size_t first_writeset_since(std::uint32_t since) const;
+  void request(std::size_t array, std::uint64_t first, std::uint64_t end);
+  // Reads what was requested of the arrays from first_array up to end_array.
+  void fill(window_filler& into, std::size_t first_array, std::size_t end_array);
+  void fill_in_disk_order(window_filler& into, std::size_t first_writeset, extent of_writesets);
+  void fill_losses(window_filler& into, std::size_t first_array, std::size_t end_array);
   void note_lost(block_range lost);
-  bool since_covers(std::size_t i) const { return metadata_.writesets[i].era >= since_; }
 
-  const metadata& metadata_;
+  // The data blocks that one element of an array covers.
+  std::uint64_t blocks_of_element(std::size_t array) const {
+    return metadata_.is_era_array(array) ? 1 : pd::bits_per_word;
+  }
+
+  metadata& metadata_;
   problem_sink& sink_;
-  std::uint32_t since_;
   std::vector<pd::array_block_ref> refs_;
-  index array_index_;
-  std::vector<index> writeset_indexes_;  // of all of metadata_.writesets; empty ones before since_
-  std::vector<loss> losses_;             // in the order of tags
+  std::vector<index> indexes_;  // of all arrays; empty ones where they were not needed yet
+  bool has_era_array_ = false;  // its index was read
+  std::size_t first_writeset_;  // the indexes of this one and all after it were read
+  std::vector<loss> losses_;
   std::vector<block_range> lost_in_writesets_;
-  pd::block_reader& blocks_;
   pd::array_block_reader reader_;
   std::vector<pd::array_block_request> requests_;
 };

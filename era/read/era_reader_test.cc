@@ -72,11 +72,11 @@ class reading {
   explicit reading(const written& from, std::uint32_t since = 0)
       : reading(const_cast<written&>(from).device, from.live, since) {}
 
-  reading(pd::block_device& device, const era::superblock& state, std::uint32_t since = 0)
-      : blocks_(device),
-        context_(blocks_),
-        read(era::read_metadata(context_, state, false, problems)),
-        reader(context_, read, problems, since) {}
+  reading(pd::block_device& device, const era::superblock& live, std::uint32_t since = 0)
+      : file_(device),
+        since_(since),
+        metadata(file_.read_state(live, era::metadata_state::live, problems)),
+        reader(metadata, problems) {}
 
   std::vector<std::uint32_t> last_written() {
     return by_windows([&](std::uint64_t first, std::span<std::uint32_t> eras) {
@@ -91,31 +91,32 @@ class reading {
   }
 
   std::vector<bool> written_since() {
-    std::vector<std::uint64_t> words(base::ceil_div(read.state.nr_blocks, 64), 0xABCDEF);
-    reader.written_since(words);
-    return bits_of(words, read.state.nr_blocks);
+    std::vector<std::uint64_t> words(base::ceil_div(metadata.superblock.nr_blocks, 64), 0xABCDEF);
+    reader.written_since(since_, words);
+    return bits_of(words, metadata.superblock.nr_blocks);
   }
 
   std::vector<bool> writeset_bits(std::size_t i) {
-    return bits_by_windows(read.writesets[i].nr_bits, [&](std::uint64_t first, std::uint64_t count,
-                                                          std::span<std::uint64_t> words) {
-      reader.writeset_bits(i, first, count, words);
-    });
+    return bits_by_windows(
+        metadata.writesets[i].nr_bits,
+        [&](std::uint64_t first, std::uint64_t count, std::span<std::uint64_t> words) {
+          reader.writeset_bits(i, first, count, words);
+        });
   }
 
  private:
-  pd::block_reader blocks_;
-  pd::walk_context context_;
+  era::metadata_file file_;
+  std::uint32_t since_;
 
  public:
   era::test::problem_recorder problems;
-  era::metadata read;
+  era::metadata metadata;
   era::era_reader reader;
 
  private:
   template <typename Fill>
   std::vector<std::uint32_t> by_windows(Fill fill) {
-    std::vector<std::uint32_t> eras(read.state.nr_blocks, 12345);
+    std::vector<std::uint32_t> eras(metadata.superblock.nr_blocks, 12345);
     for (std::uint64_t first = 0; first < eras.size(); first += window) {
       fill(first, std::span(eras).subspan(first, std::min(window, eras.size() - first)));
     }
@@ -231,7 +232,7 @@ TEST(era_reader, ignores_the_bits_of_the_last_word_that_count_for_nothing) {
   m.current_era = 5;
   written metadata(m);
   reading before(metadata);
-  const block_nr root = before.read.writesets[0].root;
+  const block_nr root = before.metadata.writesets[0].root;
   const block_nr block = pd::test::child_of(metadata.device, root, 0);
   pd::test::change_block(metadata.device, pd::array_block, block, [](std::byte* at) {
     base::put_le64(at + 24, 0);
@@ -260,7 +261,7 @@ TEST(era_reader, does_not_need_writesets_before_the_era_asked_for) {
   }
   written metadata(m);
   reading before(metadata);
-  pd::test::spoil(metadata.device, before.read.writesets[1].root);
+  pd::test::spoil(metadata.device, before.metadata.writesets[1].root);
   reading got(metadata, 3);
   const auto listed = got.written_since();
   EXPECT_TRUE(got.problems.problems.empty()) << got.problems.text();
@@ -283,7 +284,7 @@ class damaged_eras : public testing::Test {
     m_.archived[1].bits.resize(40000);  // the device has grown since
     m_.current_era = 9;
     device_ = std::make_unique<written>(m_);
-    roots_ = reading(*device_).read.writesets;
+    roots_ = reading(*device_).metadata.writesets;
   }
 
   // The blocks that are lost have the current era, all others the model's; lists follow.
@@ -432,7 +433,7 @@ TEST(era_reader, finds_the_same_losses_however_it_is_asked) {
     whole.last_written();
     reading by_parts(metadata);
     by_parts.array_values();
-    for (std::size_t i = 0; i < by_parts.read.writesets.size(); ++i) {
+    for (std::size_t i = 0; i < by_parts.metadata.writesets.size(); ++i) {
       by_parts.writeset_bits(i);
     }
     // A longer writeset's end is met only by those who ask for it.
@@ -456,12 +457,11 @@ TEST(era_reader, leaves_the_stale_current_writeset_of_a_snapshot_out) {
   m.current_era = 4;
   m.current = std::vector<bool>{true, true, true};
   written metadata(m);
-  pd::block_reader blocks(metadata.device);
-  pd::walk_context context(blocks);
+  era::metadata_file file(metadata.device);
   era::test::problem_recorder problems;
-  const era::metadata read = era::read_metadata(context, metadata.live, true, problems);
-  EXPECT_FALSE(read.has_current);
-  era::era_reader reader(context, read, problems);
+  era::metadata found = file.read_state(metadata.live, era::metadata_state::snapshot, problems);
+  EXPECT_FALSE(found.has_current);
+  era::era_reader reader(found, problems);
   std::vector<std::uint32_t> eras(3);
   reader.last_written(0, eras);
   EXPECT_EQ(eras, (std::vector<std::uint32_t>{1, 2, 3}));

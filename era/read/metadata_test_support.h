@@ -8,11 +8,9 @@
 #include <random>
 #include <vector>
 
-#include "era/read/metadata.h"
-#include "persistent-data/array_builder.h"
-#include "persistent-data/bulk_writer.h"
+#include "era/build/metadata_builder.h"
+#include "era/read/metadata_file.h"
 #include "persistent-data/metadata_test_support.h"
-#include "persistent-data/space_map_builder.h"
 
 namespace era::test {
 
@@ -45,37 +43,28 @@ struct model {
 // Builds metadata piece by piece and counts references, one a block unless told otherwise.
 class metadata_maker {
  public:
-  explicit metadata_maker(pd::memory_device& device)
-      : device_(device), writer_(device, 1, nullptr) {}
+  explicit metadata_maker(pd::memory_device& device) : writer_(device, 1, nullptr) {}
 
   block_nr bitset(const std::vector<bool>& bits) {
-    pd::array_builder builder(writer_, pd::bitset_root(pd::no_block, bits.size()));
-    for (std::uint64_t i = 0; i < bits.size(); ++i) {
-      if (bits[i]) {
-        std::byte* const word = builder.values_of(i / 64 / 509) + 8 * (i / 64 % 509);
-        base::put_le64(word, base::get_le64(word) | std::uint64_t{1} << i % 64);
-      }
+    array_filler filler(writer_, array_filler::kind::bits, bits.size());
+    for (std::uint32_t i = 0; i < bits.size(); ++i) {
+      const contents_run run{i, 1, bits[i] ? 1U : 0U, {}};
+      filler.put({&run, 1});
     }
-    return builder.finish();
+    return filler.finish();
   }
 
   block_nr era_array(const std::vector<std::uint32_t>& eras) {
-    pd::array_builder builder(writer_, {pd::no_block, 4, eras.size()});
-    for (std::uint64_t i = 0; i < eras.size(); ++i) {
-      base::put_le32(builder.values_of(i / 1018) + 4 * (i % 1018), eras[i]);
+    array_filler filler(writer_, array_filler::kind::eras, eras.size());
+    for (std::uint32_t i = 0; i < eras.size(); ++i) {
+      const contents_run run{i, 1, eras[i], {}};
+      filler.put({&run, 1});
     }
-    return builder.finish();
+    return filler.finish();
   }
 
   block_nr writeset_tree(const std::vector<writeset>& sets) {
-    pd::btree_builder tree(writer_, 12);
-    for (const writeset& set : sets) {
-      std::byte value[12];
-      base::put_le32(value, set.nr_bits);
-      base::put_le64(value + 4, set.root);
-      tree.add(set.era, value);
-    }
-    return tree.finish();
+    return write_writeset_tree(writer_, sets);
   }
 
   // One more reference to `block` than the one that every block has.
@@ -98,10 +87,7 @@ class metadata_maker {
     for (const auto& [block, more] : more_references_) {
       counts[block] += more;
     }
-    live.space_map = pd::write_space_map(writer_, counts);
-    writer_.flush();
-    put_superblock(device_, live);
-    return live;
+    return finish_metadata(writer_, live, counts);
   }
 
   static void put_superblock(pd::memory_device& device, const superblock& live) {
@@ -111,12 +97,11 @@ class metadata_maker {
   }
 
  private:
-  pd::memory_device& device_;
   pd::bulk_writer writer_;
   std::map<block_nr, std::uint32_t> more_references_;
 };
 
-// What of `from` belongs into the superblock, with its trees written; all but the space map.
+// What of `from` belongs in the superblock, with its trees written; all but the space map.
 inline superblock write_trees(metadata_maker& maker, const model& from) {
   superblock live;
   live.data_block_size = 128;

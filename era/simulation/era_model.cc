@@ -16,8 +16,7 @@ class no_fault_at_all final : public problem_sink {
 
   void found(const problem& p) override {
     if (row_of(p.code).how_bad != severity::remark) {
-      throw base::data_error(file_ + ": block " + std::to_string(p.block) + ", " + describe(p.at) +
-                             ": " + p.what + " (" + row_of(p.code).name + ")");
+      throw damage_error(file_, p);
     }
   }
 
@@ -25,23 +24,16 @@ class no_fault_at_all final : public problem_sink {
   std::string file_;
 };
 
-std::vector<std::uint32_t> read_eras(pd::walk_context& context, const metadata& read,
+std::vector<std::uint32_t> read_eras(metadata_file& file, metadata_state which,
                                      problem_sink& sink) {
-  std::vector<std::uint32_t> eras(read.state.nr_blocks);
-  era_reader reader(context, read, sink);
+  metadata found = file.load(which, sink);
+  std::vector<std::uint32_t> eras(found.superblock.nr_blocks);
+  era_reader reader(found, sink);
   for (std::uint64_t first = 0; first < eras.size(); first += era_reader::window) {
     const std::uint64_t count = std::min<std::uint64_t>(era_reader::window, eras.size() - first);
     reader.last_written(first, std::span(eras).subspan(first, count));
   }
   return eras;
-}
-
-std::vector<std::uint32_t> read_eras(pd::block_reader& reader, block_nr superblock_at,
-                                     problem_sink& sink) {
-  pd::walk_context context(reader);
-  const bool snapshot = superblock_at != 0;
-  const superblock state = read_superblock(reader, superblock_at, sink).value();
-  return read_eras(context, read_metadata(context, state, snapshot, sink), sink);
 }
 
 std::string words_for(std::uint64_t block, std::uint32_t expected, std::uint32_t found) {
@@ -52,18 +44,18 @@ std::string words_for(std::uint64_t block, std::uint32_t expected, std::uint32_t
 }  // namespace
 
 std::optional<era_state> read_sound_state(pd::block_device& device) {
-  if (is_unformatted(device)) {
+  metadata_file file(device);
+  if (file.is_unformatted()) {
     return std::nullopt;
   }
   no_fault_at_all sink(device.name());
-  base::progress silent("", false);
+  base::no_progress silent;
   const check_summary summary = check(device, {}, sink, silent);
-  pd::block_reader reader(device);
   era_state found;
   found.current_era = summary.live.current_era;
-  found.eras = read_eras(reader, 0, sink);
+  found.eras = read_eras(file, metadata_state::live, sink);
   if (summary.live.metadata_snap != pd::no_block) {
-    found.snapshot = read_eras(reader, summary.live.metadata_snap, sink);
+    found.snapshot = read_eras(file, metadata_state::snapshot, sink);
   }
   return found;
 }

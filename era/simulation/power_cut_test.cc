@@ -276,7 +276,7 @@ class power_cuts {
     auto found = era::read_sound_state(left);
     if (found) {
       nothing_but_resizes sink;
-      base::progress silent("", false);
+      base::no_progress silent;
       era::check(left, {}, sink, silent);
       for (const std::string& difference : expected.before.differences(*found, &expected.after)) {
         ADD_FAILURE() << difference;

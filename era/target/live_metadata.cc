@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "era/read/metadata.h"
+#include "era/read/metadata_file.h"
 
 namespace era {
 namespace {
@@ -39,12 +39,12 @@ live_metadata::opened live_metadata::open(pd::block_device& device, std::uint32_
     throw base::data_error(device.name() +
                            ": the metadata device has no whole block of 4096 bytes.");
   }
-  if (is_unformatted(device)) {
+  metadata_file file(device);
+  if (file.is_unformatted()) {
     return format(device, data_block_size);
   }
-  pd::block_reader reader(device);
   strict_sink sink(device.name());
-  const superblock state = read_superblock(reader, 0, sink).value();
+  const superblock state = file.read_superblock(0, sink).value();
   return {pd::transaction_manager::open(device, state.space_map), state};
 }
 

@@ -54,12 +54,11 @@ class live_metadata : public testing::Test {
 
   // What stands in the era array itself.
   std::vector<std::uint32_t> array() {
-    pd::block_reader reader(stable_);
-    pd::walk_context context(reader);
+    era::metadata_file file(stable_);
     era::strict_sink sink("meta");
-    const era::metadata read = read_metadata(context, on_disk(), false, sink);
-    std::vector<std::uint32_t> eras(read.state.nr_blocks);
-    era::era_reader(context, read, sink).array_values(0, eras);
+    era::metadata found = file.load(era::metadata_state::live, sink);
+    std::vector<std::uint32_t> eras(found.superblock.nr_blocks);
+    era::era_reader(found, sink).array_values(0, eras);
     return eras;
   }
 
@@ -84,9 +83,9 @@ TEST(formatting, leaves_a_zero_superblock_or_sound_metadata_wherever_it_fails) {
       }
       std::mt19937_64 random(seed);
       device.cut_power(random);
-      EXPECT_TRUE(era::is_unformatted(stable) || problems_of(stable).empty())
+      EXPECT_TRUE(era::metadata_file(stable).is_unformatted() || problems_of(stable).empty())
           << writes << " writes";
-      EXPECT_TRUE(!done || !era::is_unformatted(stable));
+      EXPECT_TRUE(!done || !era::metadata_file(stable).is_unformatted());
     }
     ASSERT_LT(writes, 20U);
   }

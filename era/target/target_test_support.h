@@ -132,7 +132,7 @@ inline void settle(target& running) {
 // All that era_check has to say of a device, remarks too.
 inline std::string problems_of(pd::block_device& device) {
   problem_recorder problems;
-  base::progress silent("", false);
+  base::no_progress silent;
   check(device, {}, problems, silent);
   return problems.text();
 }
@@ -145,14 +145,12 @@ inline std::vector<std::uint32_t> eras_of(pd::block_device& device) {
 
 // The eras whose writesets are in the live tree.
 inline std::vector<std::uint32_t> archived_in(pd::block_device& device) {
-  pd::block_reader reader(device);
-  pd::walk_context context(reader);
+  metadata_file file(device);
   strict_sink sink(device.name());
-  const metadata read =
-      read_metadata(context, read_superblock(reader, 0, sink).value(), false, sink);
+  const metadata found = file.load(metadata_state::live, sink);
   std::vector<std::uint32_t> eras;
-  for (std::size_t i = 0; i < read.nr_archived(); ++i) {
-    eras.push_back(read.writesets[i].era);
+  for (std::size_t i = 0; i < found.nr_archived(); ++i) {
+    eras.push_back(found.writesets[i].era);
   }
   return eras;
 }

@@ -7,7 +7,7 @@ namespace era {
 // Joins what goes on with the same value, and hands it on in batches.
 class xml_events::joiner {
  public:
-  explicit joiner(xml_sink& sink) : sink_(sink), runs_(batch) {}
+  explicit joiner(contents_sink& sink) : sink_(sink), runs_(batch) {}
 
   void begin(bool of_bits) {
     if (of_bits_ != of_bits) {
@@ -16,9 +16,9 @@ class xml_events::joiner {
     }
   }
 
-  void add(const xml_run& run) {
+  void add(const contents_run& run) {
     if (count_ > 0) {
-      xml_run& last = runs_[count_ - 1];
+      contents_run& last = runs_[count_ - 1];
       if (last.value == run.value && std::uint64_t{last.first} + last.count == run.first) {
         last.count += run.count;
         return;
@@ -39,7 +39,7 @@ class xml_events::joiner {
         add({leaf.block, count, leaf.value, {first_line, leaf.column}});
         continue;
       }
-      xml_run& run = next();
+      contents_run& run = next();
       run.first = leaf.block;
       run.count = count;
       run.value = leaf.value;
@@ -64,16 +64,16 @@ class xml_events::joiner {
   static constexpr std::size_t batch = 4096;
 
   // To be filled in at once.
-  xml_run& next() {
+  contents_run& next() {
     if (count_ == batch) {
       flush();
     }
     return runs_[count_++];
   }
 
-  xml_sink& sink_;
+  contents_sink& sink_;
   bool of_bits_ = false;
-  std::vector<xml_run> runs_;
+  std::vector<contents_run> runs_;
   std::size_t count_ = 0;
 };
 
@@ -84,12 +84,11 @@ void xml_events::clear() {
   failure_ = nullptr;
 }
 
-void xml_events::begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
-                                  std::uint32_t current_era) {
-  event& added = events_.emplace_back(event{kind::begin_superblock});
-  added.numbers[0] = block_size;
-  added.numbers[1] = nr_blocks;
-  added.numbers[2] = current_era;
+void xml_events::begin(const superblock_facts& facts) {
+  event& added = events_.emplace_back(event{kind::begin});
+  added.numbers[0] = facts.block_size;
+  added.numbers[1] = facts.nr_blocks;
+  added.numbers[2] = facts.current_era;
 }
 
 void xml_events::begin_writeset(std::uint32_t era, std::uint32_t nr_bits, text_position at) {
@@ -107,7 +106,7 @@ void xml_events::remark(std::string text) {
   events_.emplace_back(event{kind::remark}).text = std::move(text);
 }
 
-void xml_events::add_run(bool of_bits, const xml_run& run) {
+void xml_events::add_run(bool of_bits, const contents_run& run) {
   const bool goes_on =
       !events_.empty() && events_.back().what == kind::runs && events_.back().of_bits == of_bits;
   if (!goes_on) {
@@ -136,7 +135,7 @@ void xml_events::add_lines(bool of_bits, std::size_t count, std::uint64_t first_
   added.end = nr_lines_;
 }
 
-void xml_events::replay(xml_sink& sink,
+void xml_events::replay(contents_sink& sink,
                         const std::function<void(const std::string&)>& remark) const {
   joiner runs(sink);
   for (const event& one : events_) {
@@ -154,8 +153,8 @@ void xml_events::replay(xml_sink& sink,
     }
     runs.flush();
     switch (one.what) {
-      case kind::begin_superblock:
-        sink.begin_superblock(one.numbers[0], one.numbers[1], one.numbers[2]);
+      case kind::begin:
+        sink.begin({one.numbers[0], one.numbers[1], one.numbers[2]});
         break;
       case kind::begin_writeset:
         sink.begin_writeset(one.numbers[0], one.numbers[1], one.at);

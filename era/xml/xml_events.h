@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "era/xml/xml_reader.h"
+#include "era/contents.h"
 #include "era/xml/xml_scanner.h"
 
 namespace era {
@@ -16,15 +16,14 @@ class xml_events {
  public:
   void clear();
 
-  void begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
-                        std::uint32_t current_era);
+  void begin(const superblock_facts& facts);
   void begin_writeset(std::uint32_t era, std::uint32_t nr_bits, text_position at);
   void end_writeset();
   void remark(std::string text);
 
   // One element.
-  void bits(const xml_run& run) { add_run(true, run); }
-  void eras(const xml_run& run) { add_run(false, run); }
+  void bits(const contents_run& run) { add_run(true, run); }
+  void eras(const contents_run& run) { add_run(false, run); }
 
   // Many of them, one a line, the first in line `first_line` of the document. A scanner puts them
   // where there is room for them: `count` of those that room_for_lines() returned last.
@@ -34,15 +33,15 @@ class xml_events {
   // Nothing may follow: replay() will throw it.
   void fail(std::exception_ptr thrown) { failure_ = std::move(thrown); }
 
-  // Tells the sink, in long batches of runs as long as they can be.
-  void replay(xml_sink& sink, const std::function<void(const std::string&)>& remark) const;
+  // Says it to the sink, in long batches of runs as long as they can be.
+  void replay(contents_sink& sink, const std::function<void(const std::string&)>& remark) const;
 
  private:
-  enum class kind { begin_superblock, begin_writeset, end_writeset, runs, lines, remark };
+  enum class kind { begin, begin_writeset, end_writeset, runs, lines, remark };
 
   struct event {
     kind what;
-    std::uint32_t numbers[3] = {};  // the arguments of begin_...
+    std::uint32_t numbers[3] = {};  // the arguments of begin...
     text_position at = {};          // begin_writeset; of the first of lines
     bool of_bits = false;           // runs, lines: of bits or of eras
     std::size_t first = 0;          // of runs_ or lines_, from here
@@ -50,12 +49,12 @@ class xml_events {
     std::string text = {};          // remark
   };
 
-  void add_run(bool of_bits, const xml_run& run);
+  void add_run(bool of_bits, const contents_run& run);
 
   class joiner;
 
   std::vector<event> events_;
-  std::vector<xml_run> runs_;
+  std::vector<contents_run> runs_;
   std::vector<leaf_scanner::leaf> lines_;  // nr_lines_ and some room
   std::size_t nr_lines_ = 0;
   std::exception_ptr failure_;

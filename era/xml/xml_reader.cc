@@ -307,7 +307,7 @@ class reader {
     }
     nr_blocks_ = number("superblock", given, "nr_blocks", max_data_blocks);
     current_era_ = number("superblock", given, "current_era", UINT32_MAX);
-    events_->begin_superblock(block_size, nr_blocks_, current_era_);
+    events_->begin({block_size, nr_blocks_, current_era_});
     inside_ = inside::superblock;
   }
 
@@ -475,7 +475,7 @@ void refuse_xml(const std::string& name, text_position at, const std::string& re
                          std::to_string(at.column) + ": " + reason);
 }
 
-void read_xml(int fd, const std::string& name, xml_sink& sink,
+void read_xml(int fd, const std::string& name, contents_sink& sink,
               const std::function<void(const std::string&)>& remark, bool scanning) {
   base::input input(fd, name);
   reader parsing(name, input, scanning);
@@ -483,8 +483,13 @@ void read_xml(int fd, const std::string& name, xml_sink& sink,
   // Whatever ends this: the parser must not go on waiting for a pipe.
   const auto stop = [](base::input* waited_for) { waited_for->stop(); };
   const std::unique_ptr<base::input, void (*)(base::input*)> stop_at_exit(&input, stop);
-  while (const auto part = parts.next()) {
-    part->replay(sink, remark);
+  try {
+    while (const auto part = parts.next()) {
+      part->replay(sink, remark);
+    }
+    sink.end();
+  } catch (const contents_conflict& conflict) {
+    refuse_xml(name, conflict.at(), conflict.what());
   }
 }
 

@@ -8,29 +8,30 @@
 #include "base/error.h"
 #include "base/file_handle.h"
 #include "base/file_test_support.h"
-#include "era/read/metadata_test_support.h"
-#include "era/xml/xml_writer.h"
 
 namespace {
 
 using base::test::message_of;
-using era::xml_run;
+using era::contents_run;
 
 // What a document says, as text.
-class event_recorder final : public era::xml_sink {
+class event_recorder final : public era::contents_sink {
  public:
-  void begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
-                        std::uint32_t current_era) override {
-    add("superblock", {block_size, nr_blocks, current_era});
+  void begin(const era::superblock_facts& facts) override {
+    add("superblock", {facts.block_size, facts.nr_blocks, facts.current_era});
   }
   void begin_writeset(std::uint32_t era, std::uint32_t nr_bits, era::text_position at) override {
     add("writeset", {era, nr_bits});
     writeset_at = at;
   }
-  void bits(std::span<const xml_run> runs) override { add_runs("bits", runs); }
+  void bits(std::span<const contents_run> runs) override { add_runs("bits", runs); }
   void end_writeset() override { add("end", {}); }
-  void eras(std::span<const xml_run> runs) override { add_runs("eras", runs); }
+  void eras(std::span<const contents_run> runs) override { add_runs("eras", runs); }
+  void bits(era::window_ptr) override { FAIL() << "the reader of XML makes no windows"; }
+  void eras(era::window_ptr) override { FAIL() << "the reader of XML makes no windows"; }
+  void end() override { ended = true; }
 
+  bool ended = false;
   std::string text;
   std::vector<era::text_position> positions;
   era::text_position writeset_at;
@@ -45,9 +46,9 @@ class event_recorder final : public era::xml_sink {
     text += "\n";
   }
 
-  void add_runs(const std::string& what, std::span<const xml_run> runs) {
+  void add_runs(const std::string& what, std::span<const contents_run> runs) {
     longest_batch = std::max(longest_batch, runs.size());
-    for (const xml_run& run : runs) {
+    for (const contents_run& run : runs) {
       add(what, {run.first, run.count, run.value});
       positions.push_back(run.at);
     }
@@ -293,16 +294,19 @@ TEST(xml_reader, takes_any_amount_of_text_between_elements) {
   EXPECT_EQ(events_of(in_array(std::string(4 << 20, ' '))), "superblock 128 10 5\n");
 }
 
-class throwing_sink final : public era::xml_sink {
+class throwing_sink final : public era::contents_sink {
  public:
-  void begin_superblock(std::uint32_t, std::uint32_t, std::uint32_t) override {}
+  void begin(const era::superblock_facts&) override {}
   void begin_writeset(std::uint32_t, std::uint32_t, era::text_position) override {}
-  void bits(std::span<const xml_run>) override {}
+  void bits(std::span<const contents_run>) override {}
   void end_writeset() override {}
-  void eras(std::span<const xml_run>) override {
+  void eras(std::span<const contents_run>) override {
     ++calls;
     throw std::out_of_range("from the sink");
   }
+  void bits(era::window_ptr) override {}
+  void eras(era::window_ptr) override {}
+  void end() override {}
   int calls = 0;
 };
 
@@ -320,84 +324,6 @@ TEST(xml_reader, says_that_the_file_cannot_be_read) {
   const base::file_handle folder(::open("/", O_RDONLY | O_DIRECTORY));
   event_recorder events;
   EXPECT_THROW(era::read_xml(folder.fd(), "doc", events, {}), base::io_error);
-}
-
-std::string xml_of(const era::test::model& m, bool compact) {
-  base::text out;
-  era::xml_writer writer(out, compact);
-  writer.begin_superblock(128, m.nr_blocks(), m.current_era);
-  for (const auto& set : m.archived) {
-    writer.begin_writeset(set.era, set.nr_bits());
-    std::vector<std::uint64_t> words(base::ceil_div(set.bits.size(), 64));
-    for (std::uint64_t i = 0; i < set.bits.size(); ++i) {
-      words[i / 64] |= std::uint64_t{set.bits[i]} << i % 64;
-    }
-    writer.bits(0, set.nr_bits(), words);
-    writer.end_writeset();
-  }
-  writer.begin_era_array();
-  const auto half = static_cast<std::uint32_t>(m.array.size() / 2);
-  writer.eras(0, std::span(m.array).first(half));
-  writer.eras(half, std::span(m.array).subspan(half));
-  writer.end_era_array();
-  writer.end_superblock();
-  return std::string(out.view());
-}
-
-TEST(xml_writer, writes_the_form_of_the_format) {
-  era::test::model m;
-  m.current_era = 5;
-  m.archived.push_back({4, {false, true, true}});
-  m.array = {0, 3};
-  EXPECT_EQ(xml_of(m, false),
-            "<superblock uuid=\"\" block_size=\"128\" nr_blocks=\"2\" current_era=\"5\">\n"
-            "  <writeset era=\"4\" nr_bits=\"3\">\n"
-            "    <bit block=\"0\" value=\"false\"/>\n"
-            "    <bit block=\"1\" value=\"true\"/>\n"
-            "    <bit block=\"2\" value=\"true\"/>\n"
-            "  </writeset>\n"
-            "  <era_array>\n"
-            "    <era block=\"0\" era=\"0\"/>\n"
-            "    <era block=\"1\" era=\"3\"/>\n"
-            "  </era_array>\n"
-            "</superblock>\n");
-  EXPECT_EQ(xml_of(m, true),
-            "<superblock uuid=\"\" block_size=\"128\" nr_blocks=\"2\" current_era=\"5\">\n"
-            "  <writeset era=\"4\" nr_bits=\"3\">\n"
-            "    <bit block=\"1\" value=\"true\"/>\n"
-            "    <bit block=\"2\" value=\"true\"/>\n"
-            "  </writeset>\n"
-            "  <era_array>\n"
-            "    <era block=\"1\" era=\"3\"/>\n"
-            "  </era_array>\n"
-            "</superblock>\n");
-}
-
-// The runs that neighbouring blocks with the same value make.
-template <typename Values>
-std::string runs_of(const std::string& what, const Values& values) {
-  std::string text;
-  for (std::size_t i = 0, end; i < values.size(); i = end) {
-    for (end = i + 1; end < values.size() && values[end] == values[i]; ++end) {
-    }
-    text += what + " " + std::to_string(i) + " " + std::to_string(end - i) + " " +
-            std::to_string(static_cast<std::uint32_t>(values[i])) + "\n";
-  }
-  return text;
-}
-
-TEST(xml_writer, writes_what_the_reader_takes) {
-  std::mt19937_64 random(1);
-  era::test::model m;
-  m.current_era = 9;
-  m.archived.push_back({8, era::test::random_bits(300, 30, random)});
-  m.archived.push_back({9, {}});
-  for (std::size_t i = 0; i < 500; ++i) {
-    m.array.push_back(static_cast<std::uint32_t>(random() % 9));
-  }
-  EXPECT_EQ(events_of(xml_of(m, false)), "superblock 128 500 9\nwriteset 8 300\n" +
-                                             runs_of("bits", m.archived[0].bits) +
-                                             "end\nwriteset 9 0\nend\n" + runs_of("eras", m.array));
 }
 
 }  // namespace

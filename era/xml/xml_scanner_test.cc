@@ -116,18 +116,20 @@ TEST(xml_scanner, takes_numbers_of_any_length_behind_any_other) {
 // ---- documents ----
 
 // What a document says: events with their positions, remarks, or why it is refused.
-class listener final : public era::xml_sink {
+class listener final : public era::contents_sink {
  public:
-  void begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
-                        std::uint32_t current_era) override {
-    add('s', {block_size, nr_blocks, current_era});
+  void begin(const era::superblock_facts& facts) override {
+    add('s', {facts.block_size, facts.nr_blocks, facts.current_era});
   }
   void begin_writeset(std::uint32_t era, std::uint32_t nr_bits, era::text_position at) override {
     add('w', {era, nr_bits, at.line, at.column});
   }
-  void bits(std::span<const era::xml_run> runs) override { add_runs('b', runs); }
+  void bits(std::span<const era::contents_run> runs) override { add_runs('b', runs); }
   void end_writeset() override { add('x', {}); }
-  void eras(std::span<const era::xml_run> runs) override { add_runs('e', runs); }
+  void eras(std::span<const era::contents_run> runs) override { add_runs('e', runs); }
+  void bits(era::window_ptr) override { FAIL() << "the reader of XML makes no windows"; }
+  void eras(era::window_ptr) override { FAIL() << "the reader of XML makes no windows"; }
+  void end() override { add('.', {}); }
 
   std::string text;
 
@@ -139,8 +141,8 @@ class listener final : public era::xml_sink {
     }
     text += "\n";
   }
-  void add_runs(char what, std::span<const era::xml_run> runs) {
-    for (const era::xml_run& run : runs) {
+  void add_runs(char what, std::span<const era::contents_run> runs) {
+    for (const era::contents_run& run : runs) {
       add(what, {run.first, run.count, run.value, run.at.line, run.at.column});
     }
   }
@@ -280,8 +282,8 @@ TEST(xml_scanner, takes_no_line_out_of_the_midst_of_utf_16) {
           "<superblock uuid=\"\" block_size=\"128\" nr_blocks=\"10\" current_era=\"5\">"
           "<era_array>") +
       "\n    <era block=\"1\" era=\"1\"/>\n" + utf_16("</era_array></superblock>" + behind);
-  EXPECT_EQ(read(document, false), "s 128 10 5\n");
-  EXPECT_EQ(read(document, true), "s 128 10 5\n");
+  EXPECT_EQ(read(document, false), "s 128 10 5\n.\n");
+  EXPECT_EQ(read(document, true), "s 128 10 5\n.\n");
 }
 
 TEST(xml_scanner, comes_to_the_same_as_expat_in_long_documents) {

@@ -1,126 +1,148 @@
 #include "era/xml/xml_writer.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "era/xml/xml_formatter.h"
 
 namespace era {
 namespace {
 
-// Room is taken for so many lines at once. No line is longer than this many bytes, with what
-// copies of fixed size leave behind it.
-constexpr std::uint32_t lines_at_once = 4096;
-constexpr std::size_t longest_line = 16 + base::near_numbers::longest + 24;
-
-struct bit_end {
-  std::uint32_t length;
-  char text[20];
-};
-constexpr bit_end bit_ends[] = {{18, "\" value=\"false\"/>\n"}, {17, "\" value=\"true\"/>\n"}};
-
-char* put_head(base::near_numbers& blocks, char* at, const char (&head)[17], std::uint32_t block) {
-  std::memcpy(at, head, 16);
-  return blocks.put(at + 16, block);
-}
-
-char* put_bit(base::near_numbers& blocks, char* at, std::uint32_t block, bool set) {
-  at = put_head(blocks, at, "    <bit block=\"", block);
-  const bit_end& end = bit_ends[set];
-  std::memcpy(at, end.text, sizeof end.text);
-  return at + end.length;
-}
+constexpr std::uint64_t values_in_a_piece = 16384;
+constexpr std::uint64_t values_in_a_window = 16 * values_in_a_piece;
+constexpr std::uint64_t bits_per_word = 64;
+static_assert(values_in_a_piece % bits_per_word == 0);
 
 }  // namespace
 
-xml_writer::xml_writer(base::text& out, bool compact) : out_(out), compact_(compact) {
-  for (std::uint32_t i = 0; i < era_ends_.size(); ++i) {
-    spell(era_ends_[i], i);
+void xml_writer::begin(const superblock_facts& facts) {
+  facts_ = facts;
+  printer_.put([facts](base::text& text) { xml_formatter(text, false).begin_superblock(facts); });
+}
+
+void xml_writer::begin_writeset(std::uint32_t era, std::uint32_t nr_bits, text_position) {
+  if (inside_ != element::superblock) {
+    throw std::logic_error("a writeset after the eras, or inside another one");
   }
-}
-
-void xml_writer::begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
-                                  std::uint32_t current_era) {
-  out_ << "<superblock uuid=\"\" block_size=\"";
-  out_.number(block_size) << "\" nr_blocks=\"";
-  out_.number(nr_blocks) << "\" current_era=\"";
-  out_.number(current_era) << "\">\n";
-}
-
-void xml_writer::end_superblock() {
-  out_ << "</superblock>\n";
-}
-
-void xml_writer::begin_writeset(std::uint32_t era, std::uint32_t nr_bits) {
-  out_ << "  <writeset era=\"";
-  out_.number(era) << "\" nr_bits=\"";
-  out_.number(nr_bits) << "\">\n";
+  inside_ = element::writeset;
+  nr_values_ = nr_bits;
+  next_ = 0;
+  printer_.put([era, nr_bits](base::text& text) {
+    xml_formatter(text, false).begin_writeset(era, nr_bits);
+  });
 }
 
 void xml_writer::end_writeset() {
-  out_ << "  </writeset>\n";
-}
-
-void xml_writer::bits(std::uint32_t first, std::uint32_t count,
-                      std::span<const std::uint64_t> words) {
-  for (std::uint32_t done = 0; done < count; done += 64) {
-    char* at = out_.room(64 * longest_line);
-    std::uint64_t word = words[done / 64];
-    const std::uint32_t here = std::min(64U, count - done);
-    if (compact_) {
-      if (here < 64) {
-        word &= (std::uint64_t{1} << here) - 1;
-      }
-      for (; word != 0; word &= word - 1) {
-        const auto bit = static_cast<std::uint32_t>(std::countr_zero(word));
-        at = put_bit(blocks_, at, first + done + bit, true);
-      }
-    } else {
-      for (std::uint32_t bit = 0; bit < here; ++bit) {
-        at = put_bit(blocks_, at, first + done + bit, (word >> bit & 1) != 0);
-      }
-    }
-    out_.end_at(at);
-  }
+  fill_up_to(nr_values_);
+  send_pending();
+  inside_ = element::superblock;
+  printer_.put([](base::text& text) { xml_formatter(text, false).end_writeset(); });
 }
 
 void xml_writer::begin_era_array() {
-  out_ << "  <era_array>\n";
-}
-
-void xml_writer::end_era_array() {
-  out_ << "  </era_array>\n";
-}
-
-void xml_writer::eras(std::uint32_t first, std::span<const std::uint32_t> eras) {
-  while (!eras.empty()) {
-    const auto here = eras.first(std::min<std::size_t>(eras.size(), lines_at_once));
-    char* at = out_.room(here.size() * longest_line);
-    for (std::uint32_t i = 0; i < here.size(); ++i) {
-      if (compact_ && here[i] == 0) {
-        continue;
-      }
-      at = put_head(blocks_, at, "    <era block=\"", first + i);
-      era_end& end = era_ends_[here[i] % era_ends_.size()];
-      if (end.era != here[i]) {
-        spell(end, here[i]);
-      }
-      std::memcpy(at, end.text.data(), end.text.size());
-      at += end.length;
-    }
-    out_.end_at(at);
-    first += static_cast<std::uint32_t>(here.size());
-    eras = eras.subspan(here.size());
+  if (inside_ == element::superblock) {
+    inside_ = element::era_array;
+    nr_values_ = facts_.nr_blocks;
+    next_ = 0;
+    printer_.put([](base::text& text) { xml_formatter(text, false).begin_era_array(); });
   }
 }
 
-void xml_writer::spell(era_end& end, std::uint32_t era) {
-  constexpr std::string_view before = "\" era=\"";
-  constexpr std::string_view behind = "\"/>\n";
-  char* at = end.text.data() + before.copy(end.text.data(), before.size());
-  at = std::to_chars(at, end.text.data() + end.text.size(), era).ptr;
-  at += behind.copy(at, behind.size());
-  end.era = era;
-  end.length = static_cast<std::uint32_t>(at - end.text.data());
+void xml_writer::eras(std::span<const contents_run> runs) {
+  begin_era_array();
+  add_runs(runs);
+}
+
+void xml_writer::eras(window_ptr window) {
+  begin_era_array();
+  add_window(std::move(window));
+}
+
+void xml_writer::end() {
+  begin_era_array();
+  fill_up_to(nr_values_);
+  send_pending();
+  printer_.put([](base::text& text) {
+    xml_formatter xml(text, false);
+    xml.end_era_array();
+    xml.end_superblock();
+  });
+  printer_.finish();
+}
+
+void xml_writer::add_window(window_ptr window) {
+  if (window->first != next_) {
+    throw std::logic_error("a window that does not follow the one before it");
+  }
+  next_ += window->count;
+  print(window);
+}
+
+void xml_writer::add_runs(std::span<const contents_run> runs) {
+  for (const contents_run& run : runs) {
+    if (run.first < next_) {
+      throw std::logic_error("runs that do not ascend");
+    }
+    fill_up_to(run.first);
+    fill(std::uint64_t{run.first} + run.count, run.value);
+  }
+}
+
+// With what is not said of them: unset bits, eras of 0.
+void xml_writer::fill_up_to(std::uint64_t end) {
+  // Windows say everything; only runs leave gaps.
+  if (next_ < end) {
+    fill(end, 0);
+  }
+}
+
+void xml_writer::fill(std::uint64_t end, std::uint32_t value) {
+  while (next_ < end) {
+    if (!pending_) {
+      pending_ = std::make_shared<contents_window>();
+      pending_->first = next_;
+    }
+    contents_window& into = *pending_;
+    const std::uint64_t count = std::min(end - next_, values_in_a_window - into.count);
+    if (inside_ == element::writeset) {
+      into.bits.resize((into.count + count + bits_per_word - 1) / bits_per_word);
+      for (std::uint64_t i = into.count; value != 0 && i < into.count + count; ++i) {
+        into.bits[i / bits_per_word] |= std::uint64_t{1} << i % bits_per_word;
+      }
+    } else {
+      into.eras.insert(into.eras.end(), count, value);
+    }
+    into.count += count;
+    next_ += count;
+    if (into.count == values_in_a_window) {
+      send_pending();
+    }
+  }
+}
+
+void xml_writer::send_pending() {
+  if (pending_) {
+    print(std::exchange(pending_, nullptr));
+  }
+}
+
+// Cuts a window into pieces that several threads can format.
+void xml_writer::print(const window_ptr& window) {
+  const bool is_bits = inside_ == element::writeset;
+  for (std::uint64_t at = 0; at < window->count; at += values_in_a_piece) {
+    const std::uint64_t count = std::min(values_in_a_piece, window->count - at);
+    printer_.put([window, is_bits, at, count, compact = compact_](base::text& text) {
+      xml_formatter xml(text, compact);
+      const auto first = static_cast<std::uint32_t>(window->first + at);
+      if (is_bits) {
+        xml.bits(first, static_cast<std::uint32_t>(count),
+                 std::span(window->bits).subspan(at / bits_per_word));
+      } else {
+        xml.eras(first, std::span(window->eras).subspan(at, count));
+      }
+    });
+  }
 }
 
 }  // namespace era

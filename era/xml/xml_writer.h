@@ -1,54 +1,49 @@
-// Writes metadata as XML, byte for byte as the tools of thin-provisioning-tools 0.9.0 do
-// (doc/format.md 10.1), in the order of a dump: the superblock, the writesets by ascending era, the
-// era array. The compact form leaves out unset bits and eras of 0.
-//
-// Bits and eras come in pieces, and writers are independent of each other: several can make the
-// pieces of one document. Not thread safe by itself.
+// Writes contents as the XML of a dump (doc/format.md 10.1): a sink of era/contents.h for sources
+// that keep a dump's order, writesets first, then the eras, and within each element blocks that
+// ascend. All processors format. Not thread safe.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <span>
 
-#include "base/text.h"
+#include "base/ordered_printer.h"
+#include "base/output.h"
+#include "era/contents.h"
 
 namespace era {
 
-class xml_writer {
+class xml_writer final : public contents_sink {
  public:
-  xml_writer(base::text& out, bool compact);
+  // `compact` leaves out unset bits and eras of 0. `out` must stay; it is not committed here.
+  xml_writer(base::output& out, bool compact) : printer_(out), compact_(compact) {}
 
-  // Block size in sectors.
-  void begin_superblock(std::uint32_t block_size, std::uint32_t nr_blocks,
-                        std::uint32_t current_era);
-  void end_superblock();
-
-  void begin_writeset(std::uint32_t era, std::uint32_t nr_bits);
-  void end_writeset();
-
-  // `count` bits from `first` on; the lowest bit of the first word is bit `first`.
-  void bits(std::uint32_t first, std::uint32_t count, std::span<const std::uint64_t> words);
-
-  void begin_era_array();
-  void end_era_array();
-
-  // The eras of the blocks from `first` on.
-  void eras(std::uint32_t first, std::span<const std::uint32_t> eras);
+  // Throw std::logic_error where the source does not keep the order, and what `out` throws.
+  void begin(const superblock_facts& facts) override;
+  void begin_writeset(std::uint32_t era, std::uint32_t nr_bits, text_position at) override;
+  void bits(std::span<const contents_run> runs) override { add_runs(runs); }
+  void bits(window_ptr window) override { add_window(std::move(window)); }
+  void end_writeset() override;
+  void eras(std::span<const contents_run> runs) override;
+  void eras(window_ptr window) override;
+  void end() override;
 
  private:
-  // The end of a line, which depends on the era alone.
-  struct era_end {
-    std::uint32_t era;
-    std::uint32_t length;
-    std::array<char, 24> text;
-  };
+  enum class element { superblock, writeset, era_array };
 
-  static void spell(era_end& end, std::uint32_t era);
+  void begin_era_array();
+  void add_runs(std::span<const contents_run> runs);
+  void add_window(window_ptr window);
+  void fill_up_to(std::uint64_t end);
+  void fill(std::uint64_t end, std::uint32_t value);
+  void send_pending();
+  void print(const window_ptr& window);
 
-  base::text& out_;
+  base::ordered_printer printer_;
   bool compact_;
-  base::near_numbers blocks_;
-  std::array<era_end, 128> era_ends_;  // each era has one place, and few are in use at a time
+  superblock_facts facts_;
+  element inside_ = element::superblock;
+  std::uint64_t nr_values_ = 0;               // of the present element
+  std::uint64_t next_ = 0;                    // value of it that comes next
+  std::shared_ptr<contents_window> pending_;  // runs, on their way to be a window
 };
 
 }  // namespace era

@@ -1,4 +1,4 @@
-#include "era/read/metadata.h"
+#include "era/read/metadata_file.h"
 
 #include <gtest/gtest.h>
 
@@ -18,16 +18,13 @@ constexpr std::uint64_t blocks_on_device = 64;
 struct loaded {
   explicit loaded(const model& from) : live(era::test::write_metadata(device, from)) {}
 
-  std::optional<superblock> read_superblock() { return era::read_superblock(reader, 0, problems); }
+  std::optional<superblock> read_superblock() { return file.read_superblock(0, problems); }
 
-  era::metadata read() {
-    pd::walk_context context(reader);
-    return era::read_metadata(context, live, false, problems);
-  }
+  era::metadata read() { return file.read_state(live, era::metadata_state::live, problems); }
 
   pd::memory_device device{blocks_on_device};
   superblock live;
-  pd::block_reader reader{device};
+  era::metadata_file file{device};
   problem_recorder problems;
 };
 
@@ -38,32 +35,32 @@ model small_model() {
   return m;
 }
 
-TEST(read_metadata, has_the_open_writeset_alone_where_none_is_archived) {
+TEST(read_state, has_the_open_writeset_alone_where_none_is_archived) {
   model m = small_model();
   m.current = std::vector<bool>(100);
   loaded from(m);
-  const era::metadata read = from.read();
-  EXPECT_TRUE(read.has_current);
-  ASSERT_EQ(read.writesets.size(), 1U);
-  EXPECT_EQ(read.nr_archived(), 0U);
-  EXPECT_EQ(read.writesets[0].era, 7U);
+  const era::metadata found = from.read();
+  EXPECT_TRUE(found.has_current);
+  ASSERT_EQ(found.writesets.size(), 1U);
+  EXPECT_EQ(found.nr_archived(), 0U);
+  EXPECT_EQ(found.writesets[0].era, 7U);
   EXPECT_EQ(from.problems.text(), "");
 }
 
-TEST(read_metadata, puts_the_open_writeset_behind_the_archived_ones) {
+TEST(read_state, puts_the_open_writeset_after_the_archived_ones) {
   model m = small_model();
   m.archived = {{5, std::vector<bool>(90)}, {6, std::vector<bool>(100)}};
   m.current = std::vector<bool>(100);
   loaded from(m);
-  const era::metadata read = from.read();
-  ASSERT_EQ(read.writesets.size(), 3U);
-  EXPECT_EQ(read.writesets[0].nr_bits, 90U);
-  EXPECT_EQ(read.writesets[2].era, 7U);
-  EXPECT_EQ(read.find_archived(6), 1U);
-  EXPECT_EQ(read.find_archived(7), std::nullopt);
+  const era::metadata found = from.read();
+  ASSERT_EQ(found.writesets.size(), 3U);
+  EXPECT_EQ(found.writesets[0].nr_bits, 90U);
+  EXPECT_EQ(found.writesets[2].era, 7U);
+  EXPECT_EQ(found.find_archived(6), 1U);
+  EXPECT_EQ(found.find_archived(7), std::nullopt);
 }
 
-TEST(read_metadata, finds_an_era_both_open_and_archived) {
+TEST(read_state, finds_an_era_both_open_and_archived) {
   model m = small_model();
   m.archived = {{7, std::vector<bool>(100)}};
   m.current = std::vector<bool>(100);
@@ -72,17 +69,17 @@ TEST(read_metadata, finds_an_era_both_open_and_archived) {
   EXPECT_EQ(from.problems.names(), std::vector<std::string>{"writeset-era"});
 }
 
-TEST(read_metadata, drops_an_open_writeset_longer_than_the_device_can_hold) {
+TEST(read_state, drops_an_open_writeset_longer_than_the_device_can_hold) {
   model m = small_model();
   m.archived = {{6, std::vector<bool>(100)}};
   m.current = std::vector<bool>(100);
   loaded from(m);
   from.live.current_nr_bits = blocks_on_device * 509 * 64 + 1;
-  const era::metadata read = from.read();
-  EXPECT_FALSE(read.has_current);
-  EXPECT_TRUE(read.lost_writesets);
-  ASSERT_EQ(read.writesets.size(), 1U);
-  EXPECT_EQ(read.writesets[0].era, 6U);
+  const era::metadata found = from.read();
+  EXPECT_FALSE(found.has_current);
+  EXPECT_TRUE(found.lost_writesets);
+  ASSERT_EQ(found.writesets.size(), 1U);
+  EXPECT_EQ(found.writesets[0].era, 6U);
   EXPECT_EQ(from.problems.names(), std::vector<std::string>{"writeset-size"});
 }
 

@@ -1,0 +1,121 @@
+#include "base/ordered_printer.h"
+
+#include <algorithm>
+#include <new>
+#include <system_error>
+#include <utility>
+
+namespace base {
+namespace {
+
+constexpr unsigned most_threads = 8;
+
+}  // namespace
+
+ordered_printer::ordered_printer(output& out, unsigned threads) : out_(out) {
+  if (threads == 0) {
+    threads = std::clamp(std::thread::hardware_concurrency(), 1U, most_threads);
+  }
+  try {
+    threads_.reserve(threads);
+    while (threads_.size() < threads) {
+      threads_.emplace_back([this] { work(); });
+    }
+  } catch (const std::system_error&) {
+    // Those that there are will do.
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+ordered_printer::~ordered_printer() {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    waiting_.clear();
+  }
+  changed_.notify_all();
+  for (std::thread& thread : threads_) {
+    thread.join();
+  }
+}
+
+void ordered_printer::throw_failure() const {
+  if (failure_) {
+    std::rethrow_exception(failure_);
+  }
+}
+
+void ordered_printer::put(text_maker make) {
+  std::unique_lock lock(mutex_);
+  throw_failure();
+  if (threads_.empty()) {
+    lock.unlock();
+    make_and_print({given_++, std::move(make)}, own_);
+    throw_failure();
+    return;
+  }
+  changed_.wait(lock, [&] { return waiting_.size() < threads_.size() || failure_; });
+  throw_failure();
+  waiting_.push_back({given_++, std::move(make)});
+  lock.unlock();
+  changed_.notify_all();
+}
+
+void ordered_printer::finish() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return printed_ == given_ || failure_; });
+  throw_failure();
+}
+
+void ordered_printer::work() {
+  text room;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return !waiting_.empty() || ended_ || failure_; });
+    if (failure_ || waiting_.empty()) {
+      return;
+    }
+    {
+      const numbered piece = std::move(waiting_.front());
+      waiting_.pop_front();
+      lock.unlock();
+      changed_.notify_all();
+      make_and_print(piece, room);
+    }
+    lock.lock();
+  }
+}
+
+void ordered_printer::make_and_print(const numbered& piece, text& room) {
+  std::exception_ptr failure;
+  try {
+    room.clear();
+    piece.make(room);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  print(piece.number, room, failure);
+}
+
+void ordered_printer::print(std::uint64_t number, const text& piece, std::exception_ptr failure) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return printed_ == number || failure_; });
+  if (failure_) {
+    return;
+  }
+  if (!failure) {
+    lock.unlock();
+    try {
+      out_ << piece.view();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    lock.lock();
+  }
+  failure_ = failure;
+  ++printed_;
+  lock.unlock();
+  changed_.notify_all();
+}
+
+}  // namespace base
