@@ -1,7 +1,7 @@
 // Metadata blocks: their size, their numbers, and memory to hold them.
 //
 // `pd` is the namespace of persistent-data: everything that is true of device-mapper metadata in
-// general. It knows nothing of eras. Thread safe: no shared state.
+// general. It knows nothing of what the structures hold. Thread safe: no shared state.
 #pragma once
 
 #include <cstddef>

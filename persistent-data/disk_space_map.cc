@@ -184,11 +184,10 @@ block_nr disk_space_map::allocate() {
   if (found == root_.nr_blocks) {
     found = find_free(0, next_);
     if (found == next_) {
-      throw base::io_error(name_ +
-                           ": no metadata block is free: " + std::to_string(root_.nr_allocated) +
-                           " of " + std::to_string(root_.nr_blocks) +
-                           " are in use; the last commit stays valid.\n"
-                           "Move the metadata to a larger device with era_dump and era_restore.");
+      throw out_of_space(name_ +
+                         ": no metadata block is free: " + std::to_string(root_.nr_allocated) +
+                         " of " + std::to_string(root_.nr_blocks) +
+                         " are in use; the last commit stays valid.");
     }
   }
   next_ = found + 1;

@@ -28,8 +28,8 @@ constexpr std::size_t few_transfers = 4;
 constexpr block_nr widest_gap = 4;
 
 const char* const busy_for_reading =
-    "Deactivate the device that uses it, or, on a live era device, take a metadata snapshot\n"
-    "(dmsetup message DEVICE 0 take_metadata_snap) and use --metadata-snapshot.";
+    "Deactivate the device that uses it, or read a metadata snapshot of it\n"
+    "(dmsetup message DEVICE 0 take_metadata_snap).";
 
 const char* const busy_for_writing = "It is mounted or mapped: deactivate what uses it first.";
 

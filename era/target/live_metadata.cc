@@ -23,6 +23,20 @@ void drop_bitset_reference(pd::transaction_manager& transaction, const std::byte
 constexpr pd::btree_values writeset_values{writeset_value_size, add_bitset_reference,
                                            drop_bitset_reference};
 
+// Runs a change of the metadata, and adds to its error what the user can do then: the layers below
+// know nothing of the tools.
+template <typename Change>
+auto with_advice(const Change& change) {
+  try {
+    return change();
+  } catch (const pd::out_of_space& e) {
+    throw base::io_error(std::string(e.what()) +
+                         "\nMove the metadata to a larger device with era_dump and era_restore.");
+  } catch (const base::data_error& e) {
+    throw base::data_error(std::string(e.what()) + "\nera_check lists all that is wrong.");
+  }
+}
+
 }  // namespace
 
 live_metadata::opened live_metadata::format(pd::block_device& device,
@@ -40,12 +54,13 @@ live_metadata::opened live_metadata::open(pd::block_device& device, std::uint32_
                            ": the metadata device has no whole block of 4096 bytes.");
   }
   if (is_unformatted(device)) {
-    return format(device, data_block_size);
+    return with_advice([&] { return format(device, data_block_size); });
   }
   pd::block_reader reader(device);
   strict_sink sink(device.name());
   const superblock state = read_superblock(reader, 0, sink).value();
-  return {pd::transaction_manager::open(device, state.space_map), state};
+  return {with_advice([&] { return pd::transaction_manager::open(device, state.space_map); }),
+          state};
 }
 
 live_metadata::live_metadata(pd::block_device& device, opened from)
@@ -84,7 +99,7 @@ void live_metadata::attempt(const std::function<void()>& operation) {
   }
   const superblock before = state_;
   try {
-    operation();
+    with_advice(operation);
   } catch (...) {
     state_ = before;
     failed_ = true;
@@ -238,12 +253,12 @@ bool live_metadata::find_lowest_archived() {
   }
   if (*era > UINT32_MAX) {
     throw base::data_error(transaction_.name() + ": the writeset tree has an era " +
-                           std::to_string(*era) + ", which no era can be.\nera_check lists all.");
+                           std::to_string(*era) + ", which no era can be.");
   }
   const auto value = tree.find(state_.writeset_tree_root, *era);
   if (!value) {
     throw base::data_error(transaction_.name() + ": a search does not find era " +
-                           std::to_string(*era) + " in the writeset tree.\nera_check lists all.");
+                           std::to_string(*era) + " in the writeset tree.");
   }
   const writeset set = decode_writeset(static_cast<std::uint32_t>(*era), value->data());
   digest_ = digest{set.era, set.root, set.nr_bits, 0, std::min(set.nr_bits, state_.nr_blocks)};
@@ -268,7 +283,7 @@ void live_metadata::drop_digested(const digest& present) {
   if (!tree.remove(state_.writeset_tree_root, present.era)) {
     throw base::data_error(transaction_.name() + ": the writeset tree has era " +
                            std::to_string(present.era) +
-                           ", but no way leads to it.\nera_check lists all that is wrong.");
+                           ", but no way leads to it.");
   }
 }
 
