@@ -24,7 +24,7 @@ template <typename T>
 class conveyor {
  public:
   // `make` fills what may be a used T, and returns false when there is nothing more (then that T
-  // does not count). What it throws comes out of next(), behind all that was made before.
+  // does not count). What it throws comes out of next(), after all that was made before.
   conveyor(std::size_t slots, std::function<bool(T&)> make) : make_(std::move(make)) {
     free_.reserve(slots);
     made_.reserve(slots);
@@ -39,7 +39,7 @@ class conveyor {
     }
   }
 
-  // Waits for the maker to return. Everything that next() returned must be gone, and nobody may be
+  // Waits for the maker to return. Everything that next() returned must be gone, and no thread may be
   // waiting for more.
   ~conveyor() {
     {
@@ -55,7 +55,7 @@ class conveyor {
   conveyor(const conveyor&) = delete;
   conveyor& operator=(const conveyor&) = delete;
 
-  // The next in the order of making; null at the end. It waits until one is there, so somebody else
+  // The next in the order of making; null at the end. It waits until one is there, so others
   // must not hold all of them for good.
   std::shared_ptr<T> next() {
     std::unique_lock lock(mutex_);

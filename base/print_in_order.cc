@@ -26,7 +26,7 @@ class press {
         helpers.emplace_back([this] { work(); });
       }
     } catch (const std::system_error&) {
-      // Those that there are will do.
+      // Fewer do as well.
     } catch (const std::bad_alloc&) {
     }
     work();

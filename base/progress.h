@@ -1,5 +1,5 @@
-// A percentage on standard error for a human who waits. Shown only if standard error is a terminal
-// and the tool was not told to be quiet, and not before a second has passed. Not thread safe.
+// A percentage on standard error for a user who waits. Shown only if standard error is a terminal
+// and the tool is not to be quiet, and not before a second has passed. Not thread safe.
 #pragma once
 
 #include <chrono>

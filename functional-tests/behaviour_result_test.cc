@@ -191,7 +191,7 @@ TEST_CASE("bits beyond the end of the device are kept in a dump and listed nowhe
   CHECK(fixtures::dump(bench.device, {"--logical"}) == logical.xml());
 }
 
-TEST_CASE("a device without blocks is no damage") {
+TEST_CASE("a device without blocks is not damage") {
   const bench bench;
   const document empty;
   fixtures::restore(empty.xml(), bench.device);

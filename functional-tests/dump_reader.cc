@@ -80,7 +80,7 @@ class reader {
     return eras;
   }
 
-  // The block of an element. `next` is the first one that it may be, and moves behind it.
+  // The block of an element. `next` is the first one that it may be, and moves past it.
   std::uint64_t place(std::uint64_t& next, std::uint64_t end) {
     const std::uint64_t block = number32();
     if (block < next || block >= end || (!compact_ && block != next)) {

@@ -340,7 +340,7 @@ TEST_CASE("era_dump --repair of an undamaged image prints the same and no remark
   }
 }
 
-TEST_CASE("era_invalidate --format json tells the same as the XML, and where it comes from") {
+TEST_CASE("era_invalidate --format json says the same as the XML, and where it comes from") {
   for (const auto& image : harness::images()) {
     INFO(image.name);
     const device device(image);

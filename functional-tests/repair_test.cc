@@ -141,7 +141,7 @@ std::string name_of(const state& state, const victim& victim) {
          std::to_string(victim.block) + " damaged";
 }
 
-// Both dumps succeed, and tell of the block if something went with it.
+// Both dumps succeed, and report the block if something went with it.
 void require_success(const patient& patient, const victim& victim) {
   for (const auto& got : {patient.plain, patient.logical}) {
     INFO(got.err);
@@ -274,7 +274,7 @@ TEST_CASE("a repaired dump restores to clean metadata") {
   }
 }
 
-TEST_CASE("damage that --repair mends ends a dump without it, and nothing is printed") {
+TEST_CASE("damage that --repair repairs ends a dump without it, and nothing is printed") {
   for (const auto& healthy : states({"one_era", "random/r002"})) {
     const victim victim = {healthy.metadata.array_blocks(healthy.era_array()).at(0), {}};
     INFO(name_of(healthy, victim));

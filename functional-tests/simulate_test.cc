@@ -187,7 +187,7 @@ void check_lists(const std::string& metadata, const truth& truth, const words& s
   }
 }
 
-// Whether a report of era_check tells of an open era.
+// Whether a report of era_check says that an era is open.
 bool has_open_era(const std::string& report) {
   return std::regex_search(report, std::regex(R"(current era \d+ \(open\))"));
 }
@@ -273,11 +273,11 @@ TEST_CASE("the first wrong line ends a script, and what was printed before stays
       {"power_cut 1 2", "'power_cut' with 2 numbers; expected: power_cut [<seed>]"},
       {"power_cut_after",
        "'power_cut_after' with 0 numbers; expected: power_cut_after <writes> [<seed>]"},
-      {"device", "something is missing behind 'device'; expected: device <file> <sectors>"},
+      {"device", "something is missing after 'device'; expected: device <file> <sectors>"},
       {"device file", "'device' with 0 numbers; expected: device <file> <sectors>"},
-      {"create", "something is missing behind 'create'; expected: create <table line>"},
-      {"reload ", "something is missing behind 'reload'; expected: reload <table line>"},
-      {"message", "something is missing behind 'message'; expected: message <text>"},
+      {"create", "something is missing after 'create'; expected: create <table line>"},
+      {"reload ", "something is missing after 'reload'; expected: reload <table line>"},
+      {"message", "something is missing after 'message'; expected: message <text>"},
   }));
   INFO(line);
   const auto text = "! status\n\n" + line + "\ndevice never 8\n";
@@ -710,7 +710,7 @@ TEST_CASE("option --verify lists what is not as it was written") {
   place.remove("origin");
   harness::write_file(place / "first",
                       older + "message checkpoint\nwrite 1280 256\ndevice here 8\n");
-  // The older metadata comes back behind the tool's back, as soon as it has got so far.
+  // The older metadata comes back without the tool's knowledge, as soon as it has got so far.
   const std::string exchange =
       "{ cat first; until test -e here; do sleep 0.01; done; "
       "dd if=older of=metadata conv=notrunc status=none; echo power_cut; } | \"$0\" --verify";

@@ -1,6 +1,6 @@
 // Arrays of fixed-size values, and bitsets, which are arrays of 64-bit words (doc/format.md 4): a
 // btree whose keys 0, 1, 2 … name array blocks. Reading has two steps: the index (which block holds
-// which part; the btree nodes are under half a percent of an array), then the blocks, in whatever
+// which part; the btree nodes are under half a percent of an array), then the blocks, in any
 // order and windows the caller needs. Not thread safe.
 #pragma once
 

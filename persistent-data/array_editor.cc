@@ -93,7 +93,7 @@ void array_editor::set(std::uint64_t i, std::uint64_t value) {
 }
 
 void array_editor::resize(std::uint64_t nr_elements) {
-  // The kernel may have left stale blocks behind the end; they must not come to life.
+  // The kernel may have left stale blocks past the end; they must not come to life.
   remove_blocks_from(array_.nr_array_blocks());
   if (nr_elements < array_.nr_elements) {
     shrink(nr_elements);

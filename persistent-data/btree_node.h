@@ -1,5 +1,5 @@
 // A btree node in its 4096 bytes (doc/format.md 3): one level of 64-bit keys, values of a fixed
-// size, the value area behind max_entries keys. Thread safe: no state.
+// size, the value area after max_entries keys. Thread safe: no state.
 #pragma once
 
 #include <cstdint>

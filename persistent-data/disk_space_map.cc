@@ -57,7 +57,7 @@ disk_space_map disk_space_map::format(const block_device& device) {
   space_map_root root;
   root.nr_blocks = usable_blocks(device);
   disk_space_map map(device.name(), root);
-  // All bitmaps have yet to be written. Nothing is on disk, but block 0 is no place for anything.
+  // All bitmaps have yet to be written. Nothing is on disk, but block 0 is not to be handed out.
   map.changed_.assign(map.places_.size(), true);
   map.large_changed_ = true;
   map.set_count(0, 1);

@@ -24,7 +24,7 @@ constexpr std::size_t max_parts = IOV_MAX;
 constexpr std::size_t transfers_worth_a_queue = 512;
 constexpr std::size_t few_transfers = 4;
 
-// To read so many blocks that nobody asked for costs less than another request.
+// To read so many blocks that were not asked for costs less than another request.
 constexpr block_nr widest_gap = 4;
 
 const char* const busy_for_reading =

@@ -24,7 +24,7 @@ class file_device final : public block_device {
     shared      // a block device may be live
   };
 
-  // Opens for reading only. Throws base::io_error if `path` does not exist, is no regular file or
+  // Opens for reading only. Throws base::io_error if `path` does not exist, is not a regular file or
   // block device, or is in use.
   static file_device open_for_reading(const std::string& path, sharing how);
 
@@ -65,7 +65,7 @@ class file_device final : public block_device {
       cached_;  // a regular file by way of the page cache; closed if that pays no more
   base::cache_credit cache_credit_;
   std::size_t transfers_so_far_ = 0;  // that went to the disk
-  block_buffer gap_{1};               // takes what nobody asked for
+  block_buffer gap_{1};               // takes what was not asked for
   std::uint64_t size_in_bytes_ = 0;
   io_context_t aio_ = nullptr;  // null: not needed so far
   bool aio_refused_ = false;    // this system has no aio to give; requests go one by one

@@ -1,5 +1,5 @@
 // The metadata snapshot (doc/format.md 7): what stands in it, that it stays, and that nothing of it
-// is left behind.
+// is left over.
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -156,7 +156,7 @@ TEST_F(metadata_snapshot, is_one_at_most) {
   EXPECT_THROW(metadata_.drop_snapshot(), std::logic_error);
   take();
   EXPECT_THROW(metadata_.take_snapshot(), std::logic_error);
-  EXPECT_FALSE(metadata_.failed()) << "to ask for it is no failure";
+  EXPECT_FALSE(metadata_.failed()) << "to ask for it is not a failure";
   metadata_.drop_snapshot();
   EXPECT_EQ(problems_of(device_), "");
 }

@@ -57,7 +57,7 @@ table_line parse_table_line(std::string_view line) {
   }
   const auto length = base::parse_number(words[1], max_sectors);
   if (!length || *length == 0) {
-    throw refused("Invalid table line", "'" + words[1] + "' is no length in sectors");
+    throw refused("Invalid table line", "'" + words[1] + "' is not a length in sectors");
   }
   if (words[2] != "era") {
     throw refused("unknown target type", words[2]);

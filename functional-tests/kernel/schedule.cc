@@ -41,7 +41,7 @@ class generator {
 
   std::uint64_t random_length() {
     if (one_in(4)) {
-      // A shrink to one of these may leave an array block behind.
+      // A shrink to one of these may leave a stale array block.
       return (eras_per_block * between(1, 3) + pick(std::array<std::uint64_t, 3>{0, 1, 5})) *
              block_size_;
     }

@@ -1,5 +1,5 @@
 // What is done to an era device, as data: written by hand, at random from a seed, or read from the
-// log of an image. model.h tells what the metadata must say afterwards, guest_script.h how a real
+// log of an image. model.h says what the metadata must say afterwards, guest_script.h how a real
 // kernel is made to do it.
 //
 // A schedule says nothing about names of devices or commands. Plain values, safe to share once
