@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "dump_reader.h"
+#include "dump_parser.h"
 #include "harness.h"
 #include "metadata_bytes.h"
 #include "questions.h"
@@ -131,7 +131,7 @@ void judge_repair(const harness::truth& truth, const std::string& path) {
     CHECK(harness::is_refusal(got, path));
     return;
   }
-  const auto eras = harness::read_dump(got.out).fold();
+  const auto eras = harness::parse_dump(got.out).fold();
   const auto expected = truth.eras();
   REQUIRE(eras.size() == expected.size());
   std::uint64_t too_old = 0;

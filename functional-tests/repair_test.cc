@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "dump_reader.h"
+#include "dump_parser.h"
 #include "harness.h"
 #include "metadata_bytes.h"
 #include "questions.h"
@@ -169,7 +169,7 @@ std::uint64_t wrong(const std::vector<std::uint32_t>& got, const std::vector<std
 const auto equal_to_truth = [](std::uint32_t got, std::uint32_t truth) { return got == truth; };
 
 void check_logical(const patient& patient, const state& healthy, const victim& victim) {
-  const auto dump = harness::read_dump(patient.logical.out);
+  const auto dump = harness::parse_dump(patient.logical.out);
   const auto current = healthy.eras.current_era;
   const auto truth = healthy.eras.eras();
   CHECK(dump.current_era == current);
@@ -180,7 +180,7 @@ void check_logical(const patient& patient, const state& healthy, const victim& v
 }
 
 void check_plain(const patient& patient, const state& healthy, const victim& victim) {
-  const auto dump = harness::read_dump(patient.plain.out);
+  const auto dump = harness::parse_dump(patient.plain.out);
   const auto current = healthy.eras.current_era;
   const auto truth = healthy.eras.eras();
   CHECK(dump.current_era == current);
@@ -258,8 +258,8 @@ TEST_CASE("era_dump --repair: an era that is open and archived too is dumped onc
   for (auto& era : expected) {
     era = std::min(era, archived.era);
   }
-  CHECK(harness::read_dump(patient.plain.out).fold() == expected);
-  CHECK(harness::read_dump(patient.logical.out).era_array == expected);
+  CHECK(harness::parse_dump(patient.plain.out).fold() == expected);
+  CHECK(harness::parse_dump(patient.logical.out).era_array == expected);
   check_restored(patient, lying);
 }
 

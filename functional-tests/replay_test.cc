@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "dump_reader.h"
+#include "dump_parser.h"
 #include "fixtures.h"
 #include "harness.h"
 
@@ -331,7 +331,7 @@ std::string check_in_flight(const image& image, digestion pace) {
     script.add("power_cut");
     const auto result = run_replay(script, pace == digestion::at_once, false);
     require_no_trouble(result);
-    const auto dump = harness::read_dump(result.live);
+    const auto dump = harness::parse_dump(result.live);
     CHECK(dump.current_era == image.live.current_era);
     CHECK(dump.nr_blocks == image.live.nr_blocks);
     eras.push_back(dump.fold());

@@ -25,10 +25,10 @@ class no_fault_at_all final : public problem_sink {
   std::string file_;
 };
 
-std::vector<std::uint32_t> read_eras(pd::walk_context& context, const metadata& read,
+std::vector<std::uint32_t> read_eras(pd::walk_context& context, const metadata& source,
                                      problem_sink& sink) {
-  std::vector<std::uint32_t> eras(read.state.nr_blocks);
-  era_reader reader(context, read, sink);
+  std::vector<std::uint32_t> eras(source.state.nr_blocks);
+  era_reader reader(context, source, sink);
   for (std::uint64_t first = 0; first < eras.size(); first += era_reader::window) {
     const std::uint64_t count = std::min<std::uint64_t>(era_reader::window, eras.size() - first);
     reader.last_written(first, std::span(eras).subspan(first, count));

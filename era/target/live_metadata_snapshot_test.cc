@@ -66,7 +66,7 @@ TEST_F(metadata_snapshot, has_the_fields_of_the_format) {
   EXPECT_EQ(copy.writeset_tree_root, live.writeset_tree_root);
   EXPECT_EQ(copy.era_array_root, live.era_array_root);
   EXPECT_EQ(copy.metadata_snap, pd::no_block);
-  EXPECT_EQ(metadata_.state().metadata_snap, live.metadata_snap);
+  EXPECT_EQ(metadata_.current_superblock().metadata_snap, live.metadata_snap);
 }
 
 TEST_F(metadata_snapshot, shares_two_roots_and_nothing_else) {
@@ -99,8 +99,8 @@ TEST_F(metadata_snapshot, stays_as_it_is_while_the_device_goes_on) {
       metadata_.resize(static_cast<std::uint32_t>(1 + random() % 5000));
     }
     metadata_.begin_era();
-    const std::uint64_t first = random() % metadata_.state().nr_blocks;
-    mark(first, std::min<std::uint64_t>(first + 200, metadata_.state().nr_blocks));
+    const std::uint64_t first = random() % metadata_.current_superblock().nr_blocks;
+    mark(first, std::min<std::uint64_t>(first + 200, metadata_.current_superblock().nr_blocks));
     for (unsigned steps = 0; steps < 40; ++steps) {
       metadata_.digest_step();
     }

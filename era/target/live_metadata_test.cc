@@ -50,16 +50,16 @@ class live_metadata : public testing::Test {
 
   superblock on_disk() { return era::decode_superblock(stable_.block(0)); }
 
-  std::uint32_t current_era() { return metadata_->state().current_era; }
+  std::uint32_t current_era() { return metadata_->current_superblock().current_era; }
 
   // What stands in the era array itself.
   std::vector<std::uint32_t> array() {
     pd::block_reader reader(stable_);
     pd::walk_context context(reader);
     era::strict_sink sink("meta");
-    const era::metadata read = read_metadata(context, on_disk(), false, sink);
-    std::vector<std::uint32_t> eras(read.state.nr_blocks);
-    era::era_reader(context, read, sink).array_values(0, eras);
+    const era::metadata found = read_metadata(context, on_disk(), false, sink);
+    std::vector<std::uint32_t> eras(found.state.nr_blocks);
+    era::era_reader(context, found, sink).array_values(0, eras);
     return eras;
   }
 

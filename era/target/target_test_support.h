@@ -148,11 +148,11 @@ inline std::vector<std::uint32_t> archived_in(pd::block_device& device) {
   pd::block_reader reader(device);
   pd::walk_context context(reader);
   strict_sink sink(device.name());
-  const metadata read =
+  const metadata found =
       read_metadata(context, read_superblock(reader, 0, sink).value(), false, sink);
   std::vector<std::uint32_t> eras;
-  for (std::size_t i = 0; i < read.nr_archived(); ++i) {
-    eras.push_back(read.writesets[i].era);
+  for (std::size_t i = 0; i < found.nr_archived(); ++i) {
+    eras.push_back(found.writesets[i].era);
   }
   return eras;
 }
