@@ -14,7 +14,10 @@
 namespace pd {
 
 inline constexpr std::size_t array_header_size = 24;
-inline constexpr std::uint32_t bits_per_word = 64;
+
+// A bitset's words.
+inline constexpr std::uint32_t word_size = 8;  // bytes
+inline constexpr std::uint32_t bits_per_word = 8 * word_size;
 
 inline constexpr std::uint32_t array_capacity(std::uint32_t value_size) {
   return static_cast<std::uint32_t>((block_size - array_header_size) / value_size);
@@ -39,7 +42,7 @@ struct array_root {
 };
 
 inline array_root bitset_root(block_nr root, std::uint64_t nr_bits) {
-  return {root, 8, base::ceil_div(nr_bits, bits_per_word)};
+  return {root, word_size, base::ceil_div(nr_bits, bits_per_word)};
 }
 
 // An array block by its place in the array. Keys and block numbers of metadata are below 2^32.

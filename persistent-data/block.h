@@ -14,6 +14,7 @@
 namespace pd {
 
 using block_nr = std::uint64_t;
+inline constexpr std::uint32_t block_nr_size = sizeof(block_nr);  // of one that is a value
 
 inline constexpr std::size_t block_size = 4096;  // bytes
 

@@ -184,10 +184,9 @@ block_nr disk_space_map::allocate() {
   if (found == root_.nr_blocks) {
     found = find_free(0, next_);
     if (found == next_) {
-      throw out_of_space(name_ +
-                         ": no metadata block is free: " + std::to_string(root_.nr_allocated) +
-                         " of " + std::to_string(root_.nr_blocks) +
-                         " are in use; the last commit stays valid.");
+      throw out_of_space(
+          name_ + ": no metadata block is free: " + std::to_string(root_.nr_allocated) + " of " +
+          std::to_string(root_.nr_blocks) + " are in use; the last commit stays valid.");
     }
   }
   next_ = found + 1;
@@ -232,7 +231,7 @@ void disk_space_map::write_large_counts(block_device& device) {
       },
       sizeof(std::uint32_t));
   for (const auto& [block, count] : large_) {
-    std::byte value[4];
+    std::byte value[large_count_size];
     base::put_le32(value, count);
     tree.add(block, value);
   }

@@ -123,7 +123,7 @@ class space_map_check {
     check_size();
     context_.counts->add(root_.bitmap_root);
     context_.counts->add(root_.ref_count_root);
-    walk_btree(context_, root_.ref_count_root, sizeof(std::uint32_t), overflow_);
+    walk_btree(context_, root_.ref_count_root, large_count_size, overflow_);
     if (read_index()) {
       read_bitmaps();
       compare();
