@@ -32,7 +32,7 @@ class data_error : public error {
   using error::error;
 };
 
-// The command line is wrong; the message ends with a pointer to --help.
+// The command line is wrong; the message ends with where to find help.
 class usage_error : public error {
  public:
   using error::error;

@@ -29,12 +29,12 @@ class file_handle {
   int fd_ = -1;
 };
 
-// Opens the file behind `fd` once more, with a position and flags of its own; not open where that
+// Opens the file of `fd` once more, with a position and flags of its own; not open where that
 // can't be done.
 file_handle reopen(int fd, int flags);
 
 // The same for reads by way of the page cache of a file that is otherwise read past it: the kernel
-// is told not to read ahead there.
+// does not read ahead there.
 file_handle reopen_cached(int fd);
 
 // Writes all of `data`; throws io_error naming `name`, or broken_pipe.

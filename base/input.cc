@@ -36,7 +36,7 @@ input::input(int fd, std::string name)
   open_file();
 }
 
-// Anew, since what is said of a descriptor holds for all who share it.
+// Anew, since what is said of a descriptor holds for all that share it.
 void input::open_file() {
   struct stat info {};
   const off_t here = ::lseek(fd_, 0, SEEK_CUR);
@@ -110,7 +110,7 @@ std::optional<std::size_t> input::read_cached(char* data, std::size_t size) {
   }
   const iovec part = {data, size};
   const auto at = static_cast<off_t>(position_);
-  // 0 is no proof of the end: Linux 5.9 and 5.10 return it as well where the cache has nothing.
+  // 0 does not prove the end: Linux 5.9 and 5.10 return it as well where the cache has nothing.
   ssize_t got = ::preadv2(cached_.fd(), &part, 1, at, RWF_NOWAIT);
   if (got > 0) {
     cache_credit_.hit();

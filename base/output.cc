@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t buffer_size = 256 * 1024;
 
-// What `path` leads to, so that a result replaces the file behind a symbolic link and not the link.
+// What `path` leads to, so that a result replaces the file that a symbolic link leads to and not the link.
 std::string resolve(const std::string& path) {
   char resolved[PATH_MAX];
   return ::realpath(path.c_str(), resolved) != nullptr ? resolved : path;
@@ -28,7 +28,7 @@ mode_t mode_of_a_new_file() {
   return 0666 & ~mask;
 }
 
-// The descriptor that a name of one leads to. Behind it may be a file that others write to as well,
+// The descriptor that a name of one leads to. It may be a file that others write to as well,
 // so it is never replaced.
 std::optional<int> own_descriptor(const std::string& path) {
   constexpr std::string_view folder = "/dev/fd/";

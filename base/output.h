@@ -1,8 +1,8 @@
 // Where a tool's result goes: standard output, a file, or something that is written in place.
 //
 // A file appears under its name only by commit(), complete and on stable storage: until then it is
-// a temporary file beside it, which goes away if the output is dropped. Devices, fifos and whatever
-// else is no regular file are written in place. Every write, flush and close is checked; a failure
+// a temporary file beside it, which goes away if the output is dropped. Devices, fifos and anything
+// else that is not a regular file are written in place. Every write, flush and close is checked; a failure
 // throws io_error naming the file, or broken_pipe. Not thread safe.
 #pragma once
 
@@ -47,7 +47,7 @@ class output {
     return *this;
   }
 
-  // Nothing may follow. An output that is never committed leaves no file behind.
+  // Nothing may follow. An output that is never committed leaves no file.
   void commit();
 
  private:

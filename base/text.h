@@ -27,7 +27,7 @@ class text {
     return *this;
   }
 
-  // For writers that know better: where the text ends, with at least so many bytes behind it to
+  // For writers that know better: where the text ends, with at least so many bytes after it to
   // write to, and then where it ends now.
   char* room(std::size_t bytes) {
     if (bytes_.size() - used_ < bytes) {

@@ -60,7 +60,7 @@ const pd::block_type& aged_device::type_of(const std::byte* block, pd::block_nr 
       return *type;
     }
   }
-  throw std::logic_error("block " + std::to_string(where) + " is no metadata");
+  throw std::logic_error("block " + std::to_string(where) + " is not metadata");
 }
 
 // Children, array blocks, roots of bitsets. The reference counts above 2, which a leaf may hold as

@@ -1,4 +1,4 @@
-// The options by which make_image and make_xml are told what to write: the same for both, so that
+// The options that say what make_image and make_xml write: the same for both, so that
 // the same words give an image and its XML. Thread safe: no state.
 #pragma once
 

@@ -35,11 +35,10 @@ class measuring_device final : public pd::block_device {
 }  // namespace
 
 pd::block_nr blocks_needed(const contents& what) {
-  const std::uint64_t bitset = pd::blocks_of_array(pd::bitset_root(pd::no_block, what.nr_blocks));
-  const std::uint64_t eras =
-      pd::blocks_of_array({pd::no_block, sizeof(std::uint32_t), what.nr_blocks});
-  return pd::blocks_with_space_map(1 + eras + what.nr_writesets * bitset +
-                                   pd::nodes_of_tree(what.nr_writesets, era::writeset_value_size));
+  const std::uint64_t bitset = pd::bitset_blocks(what.nr_blocks);
+  const std::uint64_t eras = pd::array_blocks(what.nr_blocks, era::era_size);
+  return pd::device_blocks(1 + eras + what.nr_writesets * bitset +
+                                   pd::tree_blocks(what.nr_writesets, era::writeset_value_size));
 }
 
 pd::block_nr blocks_used(const contents& what, pd::block_nr device_size) {

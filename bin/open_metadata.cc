@@ -48,7 +48,9 @@ pd::file_device open_metadata(const std::string& path, const std::string& tool,
                               era::metadata_state which) {
   using sharing = pd::file_device::sharing;
   pd::file_device device = pd::file_device::open_for_reading(
-      path, which == era::metadata_state::snapshot ? sharing::shared : sharing::exclusive);
+      path, which == era::metadata_state::snapshot ? sharing::shared : sharing::exclusive,
+      "Deactivate the device that uses it, or, on a live era device, take a metadata snapshot\n"
+      "(dmsetup message DEVICE 0 take_metadata_snap) and use --metadata-snapshot.");
   refuse_other_files(device, tool);
   return device;
 }

@@ -1,4 +1,4 @@
-// What the tools say to inputs that are no metadata, or cannot be had. The rules are written once
+// What the tools say to inputs that are not metadata, or cannot be read. The rules are written once
 // here and run for every tool that they concern.
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -51,7 +51,7 @@ void check_bad_superblock(const bench& bench, const std::string& path, const wor
 }
 
 // 64 blocks, all zero but for the checksum of the first, which is that of another target's
-// superblock: what tells the targets apart is the constant in it (doc/format.md 1.1).
+// superblock: what distinguishes the targets is the constant in it (doc/format.md 1.1).
 std::string foreign_metadata(std::uint32_t constant) {
   constexpr std::uint32_t sum_of_zeros = 0x58cda791;
   const std::uint32_t checksum = sum_of_zeros ^ constant;

@@ -47,7 +47,7 @@ std::string name_of(const words& call) {
   return call[1][0] == '-' ? tool + " " + call[1] : tool;
 }
 
-// Runs a command whose standard output is a pipe that nobody reads any more: the command waits
+// Runs a command whose standard output is a pipe that nothing reads any more: the command waits
 // until the reader has gone.
 harness::result run_without_reader(const bench& bench, const words& command) {
   words all = {"bash", "-c",

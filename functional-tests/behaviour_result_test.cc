@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "dump_reader.h"
+#include "dump_parser.h"
 #include "fixtures.h"
 #include "harness.h"
 #include "metadata_bytes.h"
@@ -172,7 +172,7 @@ TEST_CASE("a block in several places has the newest of their eras") {
   const document document = {
       128, 70, 9, {{3, 70, {0, 65}}, {5, 70, {0, 65, 66}}, {9, 70, {65}}}, {{0, 2}, {66, 7}}};
   fixtures::restore(document.xml(), bench.device);
-  const auto eras = harness::read_dump(fixtures::dump(bench.device, {"--logical"})).era_array;
+  const auto eras = harness::parse_dump(fixtures::dump(bench.device, {"--logical"})).era_array;
   CHECK(eras.at(0) == 5);
   CHECK(eras.at(65) == 9);
   CHECK(eras.at(66) == 7);
@@ -191,7 +191,7 @@ TEST_CASE("bits beyond the end of the device are kept in a dump and listed nowhe
   CHECK(fixtures::dump(bench.device, {"--logical"}) == logical.xml());
 }
 
-TEST_CASE("a device without blocks is no damage") {
+TEST_CASE("a device without blocks is not damage") {
   const bench bench;
   const document empty;
   fixtures::restore(empty.xml(), bench.device);

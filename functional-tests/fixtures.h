@@ -91,13 +91,13 @@ class bench {
 // environment variable PEER_FOLDER names, or where Debian puts them.
 const std::string& peer_folder();
 
-// Whether they are there, and 0.9.0; tells the reader of the test's output if not.
+// Whether they are there, and 0.9.0; says so in the test's output if not.
 bool peer_is_here();
 
-// The names in a folder, to see whether something was left behind.
+// The names in a folder, to see whether something was left over.
 std::set<std::string> names_in(const std::string& folder);
 
-// Whether the user nobody can run our tools where they lie; tells the reader of the test's output
+// Whether the user nobody can run our tools where they lie; says so in the test's output
 // if not.
 bool nobody_can_run_tools();
 
@@ -109,7 +109,7 @@ class loop_device {
   loop_device(const loop_device&) = delete;
   loop_device& operator=(const loop_device&) = delete;
 
-  // False, and tells the reader of the test's output why.
+  // False, and says why in the test's output.
   bool available() const { return !path_.empty(); }
   const std::string& path() const { return path_; }
 

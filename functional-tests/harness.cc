@@ -153,7 +153,7 @@ child start(const std::vector<std::string>& arguments, const run_options& option
   return {pid, std::move(in.write), std::move(out.read), std::move(err.read)};
 }
 
-// Writes what the pipe takes. Closes it after the last byte, or when nobody reads.
+// Writes what the pipe takes. Closes it after the last byte, or when nothing reads.
 void feed(descriptor& fd, const std::string& input, std::size_t& fed) {
   const ssize_t n = ::write(fd.get(), input.data() + fed, input.size() - fed);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -232,7 +232,7 @@ int wait_for_exit(pid_t pid, clock::time_point deadline) {
 }
 
 // Looks every millisecond at the most memory that a process has had resident so far. (What the
-// system tells at the end counts the fork of this process before its exec as well.)
+// system reports at the end counts the fork of this process before its exec as well.)
 class memory_watch {
  public:
   explicit memory_watch(pid_t pid)

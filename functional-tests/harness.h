@@ -38,7 +38,7 @@ result run(const std::vector<std::string>& arguments, const run_options& options
 // The path of one of our built tools, "era_check" and so on.
 std::string tool(const std::string& name);
 
-// Whether the tools were built with sanitizers, as far as the environment tells (ERA_SANITIZED).
+// Whether the tools were built with sanitizers, as far as the environment says (ERA_SANITIZED).
 bool sanitized();
 
 // The names of all our tools that read metadata (check, dump, invalidate), of those that the peer

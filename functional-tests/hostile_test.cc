@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "dump_reader.h"
+#include "dump_parser.h"
 #include "harness.h"
 #include "metadata_bytes.h"
 #include "questions.h"
@@ -32,12 +32,12 @@ enum class reply {
   refusal,     // it needs what is wrong, and says so
   right,       // it doesn't need it, and answers as if nothing were wrong
   either,      // depends on how it reads
-  unspecified  // there is no right answer: a refusal, or whatever the lie makes of it
+  unspecified  // no answer is right: a refusal, or what the lie makes of it
 };
 
 struct lie {
   std::string what;
-  std::function<void(metadata_bytes&)> tell;
+  std::function<void(metadata_bytes&)> apply;
   reply live;
   reply snapshot = reply::unspecified;
   // A block that era_check must name.
@@ -131,7 +131,7 @@ void judge_repair(const harness::truth& truth, const std::string& path) {
     CHECK(harness::is_refusal(got, path));
     return;
   }
-  const auto eras = harness::read_dump(got.out).fold();
+  const auto eras = harness::parse_dump(got.out).fold();
   const auto expected = truth.eras();
   REQUIRE(eras.size() == expected.size());
   std::uint64_t too_old = 0;
@@ -150,7 +150,7 @@ void tell_all(const std::string& image_name, const std::vector<lie>& lies) {
   for (const auto& lie : lies) {
     INFO(image_name << ": " << lie.what);
     auto lying = truthful;
-    lie.tell(lying);
+    lie.apply(lying);
     REQUIRE(lying.bytes() != truthful.bytes());
     harness::write_file(path, lying.bytes());
     judge_check(lie, path);

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "dump_reader.h"
+#include "dump_parser.h"
 #include "harness.h"
 
 namespace {
@@ -100,7 +100,7 @@ std::string dump_trouble(const device& device, const truth& truth, const options
     return failure;
   }
   try {
-    return dump_difference(harness::read_dump(got.out), device, truth);
+    return dump_difference(harness::parse_dump(got.out), device, truth);
   } catch (const std::runtime_error& error) {
     return error.what();
   }
@@ -324,7 +324,7 @@ TEST_CASE("a compact dump is the plain one without unset bits and zero eras") {
       const auto compact = run_tool("era_dump", joined(form, {"--compact"}), device.path);
       CHECK(trouble(plain) == "");
       CHECK(trouble(compact, without_empty_lines(plain.out)) == "");
-      CHECK(harness::read_compact_dump(compact.out).fold() == image.live.eras());
+      CHECK(harness::parse_compact_dump(compact.out).fold() == image.live.eras());
     }
   }
 }
@@ -340,7 +340,7 @@ TEST_CASE("era_dump --repair of an undamaged image prints the same and no remark
   }
 }
 
-TEST_CASE("era_invalidate --format json tells the same as the XML, and where it comes from") {
+TEST_CASE("era_invalidate --format json says the same as the XML, and where it comes from") {
   for (const auto& image : harness::images()) {
     INFO(image.name);
     const device device(image);
@@ -371,7 +371,7 @@ TEST_CASE("after a power cut era_dump has the open era as its last writeset") {
   const auto& image = harness::image_named("power_cut");
   REQUIRE(image.current_writeset_open);
   const device device(image);
-  const auto dump = harness::read_dump(run_tool("era_dump", {}, device.path).out);
+  const auto dump = harness::parse_dump(run_tool("era_dump", {}, device.path).out);
   REQUIRE_FALSE(dump.writesets.empty());
   CHECK(dump.writesets.back().era == image.live.current_era);
   CHECK(any_bit(dump.writesets.back()));
@@ -382,10 +382,10 @@ TEST_CASE("the newest era wins where several writesets mark a block") {
     INFO(name);
     const auto& image = harness::image_named(name);
     const device device(image);
-    const auto plain = harness::read_dump(run_tool("era_dump", {}, device.path).out);
+    const auto plain = harness::parse_dump(run_tool("era_dump", {}, device.path).out);
     const auto counts = marks(plain);
     REQUIRE(std::any_of(counts.begin(), counts.end(), [](unsigned count) { return count > 1; }));
-    const auto logical = harness::read_dump(run_tool("era_dump", {"--logical"}, device.path).out);
+    const auto logical = harness::parse_dump(run_tool("era_dump", {"--logical"}, device.path).out);
     CHECK(logical.writesets.empty());
     CHECK(logical.era_array == plain.fold());
     CHECK(logical.era_array == image.live.eras());

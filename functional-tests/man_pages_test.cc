@@ -110,7 +110,7 @@ std::set<std::string> known_commands() {
   return found;
 }
 
-// A command of an example, and what is shown behind it.
+// A command of an example, and what is shown after it.
 struct shown_call {
   std::string command;
   std::string output;

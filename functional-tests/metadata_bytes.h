@@ -15,7 +15,7 @@ namespace harness {
 
 constexpr std::size_t metadata_block_size = 4096;
 
-// What tells types of blocks apart: the constants in their checksums.
+// What distinguishes types of blocks: the constants in their checksums.
 enum class block_kind : std::uint32_t {
   superblock = 0x08BBFF8D,
   node = 0x0001D913,

@@ -97,7 +97,7 @@ std::vector<harness::era_run> runs_of(const std::vector<std::uint32_t>& eras) {
   return runs;
 }
 
-// Without the unlisted ones at the end: a listing does not tell how long the device is.
+// Without the unlisted ones at the end: a listing does not say how long the device is.
 std::vector<bool> trimmed(std::vector<bool> listed) {
   while (!listed.empty() && !listed.back()) {
     listed.pop_back();
@@ -264,7 +264,7 @@ const std::vector<deviation>& deviations() {
        "10.2: the peer lists blocks at and after nr_blocks that a longer writeset marks",
        past_the_end},
       {"stale-block",
-       "4: a shrink can leave an array block behind the end; the peer takes that for damage",
+       "4: a shrink can leave an array block past the end; the peer takes that for damage",
        stale_array_block},
       {"no-blocks",
        "10.1, 10.3: the peer takes the empty era array of a device that was never resumed for "

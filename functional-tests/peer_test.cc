@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "dump_reader.h"
+#include "dump_parser.h"
 #include "fixtures.h"
 #include "harness.h"
 #include "peer_deviations.h"
@@ -91,7 +91,7 @@ std::string joined(const words& list) {
 // The helpers that follow answer with what is wrong, or with "" where all is as it should be.
 
 std::string dump_error(const subject& about, const std::string& xml) {
-  const auto dump = harness::read_dump(xml);
+  const auto dump = harness::parse_dump(xml);
   const bool right = dump.block_size == about.block_size &&
                      dump.nr_blocks == about.live.nr_blocks &&
                      dump.current_era == about.live.current_era && dump.fold() == about.live.eras();
@@ -723,7 +723,7 @@ TEST_CASE("after a power cut the peer misses the blocks of the open era, and we 
   const auto last = ours.find("  <writeset era=\"" + std::to_string(era) + "\" ");
   const auto array_begin = ours.find("  <era_array>");
   REQUIRE(last < array_begin);
-  CHECK(harness::read_dump(ours).fold() == image.live.eras());
+  CHECK(harness::parse_dump(ours).fold() == image.live.eras());
   const auto without_open_era = ours.substr(0, last) + ours.substr(array_begin);
   CHECK(difference(run_peers(dump).out, without_open_era) == "");
 }
@@ -741,8 +741,8 @@ TEST_CASE(
     const auto about = peer::subject_of(image);
     image.unpack(bench.metadata);
     const auto logical = arguments_of({command::logical_dump}, bench.metadata);
-    const auto ours = harness::read_dump(run_ours(logical).out).era_array;
-    const auto peers = harness::read_dump(run_peers(logical).out).era_array;
+    const auto ours = harness::parse_dump(run_ours(logical).out).era_array;
+    const auto peers = harness::parse_dump(run_peers(logical).out).era_array;
     CHECK((ours == image.live.eras()));
     CHECK((peers == peer::peer_eras(about.held)));
     CHECK((peers != ours));

@@ -16,7 +16,7 @@ std::vector<question> questions_of(const image& image, const truth& truth, bool 
   }
   auto logical = dump;
   logical.emplace_back("--logical");
-  // The truth does not tell which writesets are not digested yet, so the plain dump is the tool's.
+  // The truth does not say which writesets are not digested yet, so the plain dump is the tool's.
   const auto plain = run_bounded(dump, path);
   if (plain.status != 0) {
     throw std::runtime_error("cannot dump the undamaged " + image.name + ": " + plain.err);

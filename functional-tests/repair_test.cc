@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "dump_reader.h"
+#include "dump_parser.h"
 #include "harness.h"
 #include "metadata_bytes.h"
 #include "questions.h"
@@ -141,7 +141,7 @@ std::string name_of(const state& state, const victim& victim) {
          std::to_string(victim.block) + " damaged";
 }
 
-// Both dumps succeed, and tell of the block if something went with it.
+// Both dumps succeed, and report the block if something went with it.
 void require_success(const patient& patient, const victim& victim) {
   for (const auto& got : {patient.plain, patient.logical}) {
     INFO(got.err);
@@ -169,7 +169,7 @@ std::uint64_t wrong(const std::vector<std::uint32_t>& got, const std::vector<std
 const auto equal_to_truth = [](std::uint32_t got, std::uint32_t truth) { return got == truth; };
 
 void check_logical(const patient& patient, const state& healthy, const victim& victim) {
-  const auto dump = harness::read_dump(patient.logical.out);
+  const auto dump = harness::parse_dump(patient.logical.out);
   const auto current = healthy.eras.current_era;
   const auto truth = healthy.eras.eras();
   CHECK(dump.current_era == current);
@@ -180,7 +180,7 @@ void check_logical(const patient& patient, const state& healthy, const victim& v
 }
 
 void check_plain(const patient& patient, const state& healthy, const victim& victim) {
-  const auto dump = harness::read_dump(patient.plain.out);
+  const auto dump = harness::parse_dump(patient.plain.out);
   const auto current = healthy.eras.current_era;
   const auto truth = healthy.eras.eras();
   CHECK(dump.current_era == current);
@@ -258,8 +258,8 @@ TEST_CASE("era_dump --repair: an era that is open and archived too is dumped onc
   for (auto& era : expected) {
     era = std::min(era, archived.era);
   }
-  CHECK(harness::read_dump(patient.plain.out).fold() == expected);
-  CHECK(harness::read_dump(patient.logical.out).era_array == expected);
+  CHECK(harness::parse_dump(patient.plain.out).fold() == expected);
+  CHECK(harness::parse_dump(patient.logical.out).era_array == expected);
   check_restored(patient, lying);
 }
 
@@ -274,7 +274,7 @@ TEST_CASE("a repaired dump restores to clean metadata") {
   }
 }
 
-TEST_CASE("damage that --repair mends ends a dump without it, and nothing is printed") {
+TEST_CASE("damage that --repair repairs ends a dump without it, and nothing is printed") {
   for (const auto& healthy : states({"one_era", "random/r002"})) {
     const victim victim = {healthy.metadata.array_blocks(healthy.era_array()).at(0), {}};
     INFO(name_of(healthy, victim));

@@ -1,5 +1,5 @@
 // What was done to a kernel's devices (functional-tests/images), done again to era_simulate: the
-// same status lines, and metadata that tells the same.
+// same status lines, and metadata that says the same.
 //
 // Only how far the digestion of archived eras has come at some moment is the kernel's own affair.
 // So each log is replayed twice, once with digestion only where the log waited for it, and once
@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "dump_reader.h"
+#include "dump_parser.h"
 #include "fixtures.h"
 #include "harness.h"
 
@@ -40,7 +40,7 @@ words words_of(const std::string& text) {
 // 0 131072 era 8 10/256 12 -
 struct status {
   std::uint64_t used;
-  std::string other;  // the rest, but for the place of a held snapshot, which nobody can foretell
+  std::string other;  // the rest, but for the place of a held snapshot, which cannot be foretold
   bool snapshot_held;
 };
 
@@ -331,7 +331,7 @@ std::string check_in_flight(const image& image, digestion pace) {
     script.add("power_cut");
     const auto result = run_replay(script, pace == digestion::at_once, false);
     require_no_trouble(result);
-    const auto dump = harness::read_dump(result.live);
+    const auto dump = harness::parse_dump(result.live);
     CHECK(dump.current_era == image.live.current_era);
     CHECK(dump.nr_blocks == image.live.nr_blocks);
     eras.push_back(dump.fold());
@@ -357,7 +357,7 @@ std::string joined(const words& list) {
 
 }  // namespace
 
-TEST_CASE("the shrinks that leave a stale array block behind in the kernel are told from others") {
+TEST_CASE("the shrinks that leave a stale array block in the kernel are known from others") {
   const auto count_after = [](const std::vector<std::uint64_t>& lengths) {
     stale_blocks stale;
     for (const auto length : lengths) {
@@ -375,7 +375,7 @@ TEST_CASE("the shrinks that leave a stale array block behind in the kernel are t
   CHECK(count_after({2041, 2036, 1021, 1018, 2041}) == 0);
 }
 
-TEST_CASE("every log of a kernel's device, replayed by era_simulate, tells the same") {
+TEST_CASE("every log of a kernel's device, replayed by era_simulate, says the same") {
   std::vector<words> table = {{"", "status", "era, held", "used", "settled", "digested at once:",
                                "", "last-written", "snapshot's", "settled, but not equal:"},
                               {"image", "lines", "root equal", "equal", "equal", "used equal",

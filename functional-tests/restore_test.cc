@@ -359,7 +359,7 @@ TEST_CASE("a restore that fails half way leaves its mark") {
   harness::write_file(bench.xml, fixtures::large_unfinished_xml() + end);
   check_refused(restore(bench, bench.device), {bench.xml, "line "});
   CHECK(fixtures::holds_interrupted_restore(bench.device));
-  SECTION("and a second one mends it") {
+  SECTION("and a second one repairs it") {
     harness::write_file(bench.xml, fixtures::example().xml());
     CHECK(restore(bench, bench.device).status == 0);
     check_restored(bench.device, fixtures::example());
@@ -474,7 +474,7 @@ TEST_CASE("a large device with its blocks in any order is restored right") {
   }
 }
 
-TEST_CASE("many blocks of era 0 and one out of order are no reason to refuse") {
+TEST_CASE("many blocks of era 0 and one out of order are not a reason to refuse") {
   const bench bench;
   document document;
   document.nr_blocks = 700000;

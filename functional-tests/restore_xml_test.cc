@@ -47,7 +47,7 @@ void check_accepted(const bench& bench, const std::string& xml, const document& 
   CHECK(call("era_dump", {bench.device}).out == expected.xml());
 }
 
-// Restoring `xml` over older metadata is refused with a message that tells the line (any, if 0), a
+// Restoring `xml` over older metadata is refused with a message that gives the line (any, if 0), a
 // column and all of `facts`; the older metadata is as it was, or gone for everybody to see.
 void check_refused(const bench& bench, const std::string& xml, int line, const words& facts = {}) {
   static const auto older = [&bench] {
@@ -459,7 +459,7 @@ TEST_CASE("restore refuses a bad era") {
   });
 }
 
-TEST_CASE("restore refuses what is no XML document of this kind") {
+TEST_CASE("restore refuses what is not an XML document of this kind") {
   check_refused({
       {4, "  <writeset>", {}},
       {4, "  </era_array>", {}},

@@ -1,6 +1,6 @@
 // Arrays of fixed-size values, and bitsets, which are arrays of 64-bit words (doc/format.md 4): a
 // btree whose keys 0, 1, 2 … name array blocks. Reading has two steps: the index (which block holds
-// which part; the btree nodes are under half a percent of an array), then the blocks, in whatever
+// which part; the btree nodes are under half a percent of an array), then the blocks, in any
 // order and windows the caller needs. Not thread safe.
 #pragma once
 
@@ -14,16 +14,18 @@
 namespace pd {
 
 inline constexpr std::size_t array_header_size = 24;
-inline constexpr std::uint32_t bits_per_word = 64;
+
+// A bitset's words.
+inline constexpr std::uint32_t word_size = 8;  // bytes
+inline constexpr std::uint32_t bits_per_word = 8 * word_size;
 
 inline constexpr std::uint32_t array_capacity(std::uint32_t value_size) {
   return static_cast<std::uint32_t>((block_size - array_header_size) / value_size);
 }
 
-// Where an array is and how long; the length stands beside the root, never in the array.
-struct array_root {
-  block_nr root = no_block;
-  std::uint32_t value_size = 4;
+// How long an array is, and of what. The length stands beside the root, never in the array.
+struct array_shape {
+  std::uint32_t value_size = sizeof(std::uint32_t);
   std::uint64_t nr_elements = 0;
 
   std::uint64_t nr_array_blocks() const {
@@ -38,8 +40,20 @@ struct array_root {
   }
 };
 
+// An array and where it is.
+struct array_root : array_shape {
+  array_root() = default;
+  array_root(block_nr where, const array_shape& shape) : array_shape(shape), root(where) {}
+
+  block_nr root = no_block;
+};
+
+inline array_shape bitset_shape(std::uint64_t nr_bits) {
+  return {word_size, base::ceil_div(nr_bits, bits_per_word)};
+}
+
 inline array_root bitset_root(block_nr root, std::uint64_t nr_bits) {
-  return {root, 8, base::ceil_div(nr_bits, bits_per_word)};
+  return {root, bitset_shape(nr_bits)};
 }
 
 // An array block by its place in the array. Keys and block numbers of metadata are below 2^32.

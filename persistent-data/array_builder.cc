@@ -4,8 +4,8 @@
 
 namespace pd {
 
-array_builder::array_builder(bulk_writer& writer, const array_root& shape)
-    : writer_(writer), shape_(shape), tree_(writer, sizeof(std::uint64_t)), block_(1) {
+array_builder::array_builder(bulk_writer& writer, const array_shape& shape)
+    : writer_(writer), shape_(shape), tree_(writer, block_nr_size), block_(1) {
   begin_block();
 }
 
@@ -18,7 +18,7 @@ void array_builder::write_block() {
   init_array_block(block, shape_.value_size, shape_.entries(key_));
   const block_nr where = writer_.append(array_block, block);
   written_.push_back(static_cast<std::uint32_t>(where));
-  std::byte value[8];
+  std::byte value[block_nr_size];
   base::put_le64(value, where);
   tree_.add(key_, value);
 }

@@ -12,8 +12,7 @@ namespace pd {
 
 class array_builder {
  public:
-  // `shape.root` does not matter yet.
-  array_builder(bulk_writer& writer, const array_root& shape);
+  array_builder(bulk_writer& writer, const array_shape& shape);
 
   // The value area of the array block with this key, below shape.nr_array_blocks(), to be written
   // to. Keys must not descend: the blocks before it are written.
@@ -30,7 +29,7 @@ class array_builder {
   // Writes what is left and returns the root.
   block_nr finish();
 
-  const array_root& shape() const { return shape_; }
+  const array_shape& shape() const { return shape_; }
 
  private:
   void advance_to(std::uint64_t key);
@@ -38,7 +37,7 @@ class array_builder {
   void write_block();
 
   bulk_writer& writer_;
-  array_root shape_;
+  array_shape shape_;
   btree_builder tree_;
   block_buffer block_;
   std::uint64_t key_ = 0;

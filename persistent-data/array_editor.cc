@@ -18,7 +18,7 @@ void drop_block_reference(transaction_manager& transaction, const std::byte* val
 }
 
 // The leaves name array blocks, which name nothing.
-constexpr btree_values array_blocks{8, add_block_reference, drop_block_reference};
+constexpr btree_values array_blocks{block_nr_size, add_block_reference, drop_block_reference};
 
 }  // namespace
 
@@ -78,14 +78,14 @@ std::uint64_t array_editor::get(std::uint64_t i) {
   require_below_end(i);
   const block_ptr block = read_block(i / array_capacity(array_.value_size));
   const std::byte* const from = element(block, i);
-  return array_.value_size == 4 ? base::get_le32(from) : base::get_le64(from);
+  return array_.value_size == sizeof(std::uint32_t) ? base::get_le32(from) : base::get_le64(from);
 }
 
 void array_editor::set(std::uint64_t i, std::uint64_t value) {
   require_below_end(i);
   const block_ptr block = shadow_block(i / array_capacity(array_.value_size));
   std::byte* const to = element(block, i);
-  if (array_.value_size == 4) {
+  if (array_.value_size == sizeof(std::uint32_t)) {
     base::put_le32(to, static_cast<std::uint32_t>(value));
   } else {
     base::put_le64(to, value);
@@ -93,7 +93,7 @@ void array_editor::set(std::uint64_t i, std::uint64_t value) {
 }
 
 void array_editor::resize(std::uint64_t nr_elements) {
-  // The kernel may have left stale blocks behind the end; they must not come to life.
+  // The kernel may have left stale blocks past the end; they must not come to life.
   remove_blocks_from(array_.nr_array_blocks());
   if (nr_elements < array_.nr_elements) {
     shrink(nr_elements);
@@ -144,7 +144,7 @@ void array_editor::grow(std::uint64_t nr_elements) {
 void array_editor::append_block(std::uint64_t key) {
   const block_ptr block = transaction_.create(array_block);
   init_array_block(block->data(), array_.value_size, array_.entries(key));
-  std::byte value[8];
+  std::byte value[block_nr_size];
   base::put_le64(value, block->where);
   tree_.insert(array_.root, key, value);
 }

@@ -188,7 +188,7 @@ TEST_P(array_editor_of_values, has_a_tree_of_more_than_one_level) {
 }
 
 TEST_P(array_editor_of_values, drops_stale_blocks_at_any_resize) {
-  // What the kernel leaves behind (doc/format.md 4): keys at and after the end, with gaps.
+  // What the kernel leaves over (doc/format.md 4): keys at and after the end, with gaps.
   for (const std::int64_t by : {-1, 0, 1, 3000}) {
     SCOPED_TRACE(by);
     const std::uint64_t c = pd::array_capacity(GetParam());
@@ -309,7 +309,7 @@ TEST_P(array_editor_of_values, is_refused_with_a_block_of_another_shape) {
   }
 }
 
-// The last key of the tree lies where nobody looks for it.
+// The last key of the tree lies where no search looks for it.
 TEST_P(array_editor_of_values, is_refused_if_its_tree_has_keys_in_the_wrong_place) {
   const std::uint64_t c = pd::array_capacity(GetParam());
   edited_array a(GetParam(), 300 * c, 300 * c);

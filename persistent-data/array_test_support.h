@@ -12,7 +12,7 @@
 
 namespace pd::test {
 
-// An element that tells its place.
+// An element that says its place.
 inline std::uint64_t element_for(std::uint64_t i, std::uint32_t value_size) {
   const std::uint64_t element = (i + 1) * 0x9E3779B97F4A7C15;
   return value_size == 4 ? element & UINT32_MAX : element;

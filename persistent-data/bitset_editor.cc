@@ -13,7 +13,7 @@ std::uint64_t mask_of(std::uint64_t bit) {
 }  // namespace
 
 bitset_editor bitset_editor::make(transaction_manager& transaction, std::uint64_t nr_bits) {
-  bitset_editor made(array_editor::make_empty(transaction, 8), 0);
+  bitset_editor made(array_editor::make_empty(transaction, word_size), 0);
   made.resize(nr_bits);
   return made;
 }

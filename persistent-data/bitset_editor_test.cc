@@ -25,7 +25,7 @@ constexpr std::uint64_t bits_per_block = 509 * 64;
 
 using words = std::vector<std::uint64_t>;
 
-// Bits behind the end are 0 (doc/format.md 4).
+// Bits past the end are 0 (doc/format.md 4).
 words words_of(const std::vector<bool>& bits) {
   words packed(base::ceil_div(bits.size(), 64));
   for (std::size_t i = 0; i < bits.size(); ++i) {

@@ -1,7 +1,7 @@
 // Metadata blocks: their size, their numbers, and memory to hold them.
 //
 // `pd` is the namespace of persistent-data: everything that is true of device-mapper metadata in
-// general. It knows nothing of eras. Thread safe: no shared state.
+// general. It knows nothing of what the structures hold. Thread safe: no shared state.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 namespace pd {
 
 using block_nr = std::uint64_t;
+inline constexpr std::uint32_t block_nr_size = sizeof(block_nr);  // of one that is a value
 
 inline constexpr std::size_t block_size = 4096;  // bytes
 

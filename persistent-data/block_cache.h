@@ -14,7 +14,7 @@
 
 namespace pd {
 
-// A block in memory. It stays there, and is not written, as long as somebody holds its pointer.
+// A block in memory. It stays there, and is not written, as long as its pointer is held.
 struct cached_block {
   cached_block(const block_type& of_type, block_nr at) : type(of_type), where(at) {}
 
@@ -25,7 +25,7 @@ struct cached_block {
   block_nr where;
   block_buffer bytes{1};
   bool changed = false;
-  bool contents_checked = false;  // by whoever knows what stands in such a block
+  bool contents_checked = false;  // by the code that knows what stands in such a block
 };
 
 using block_ptr = std::shared_ptr<cached_block>;
@@ -38,13 +38,13 @@ class block_cache {
   // The block as it stands. Throws base::data_error if it is damaged or can't be read.
   block_ptr get(const block_type& type, block_nr where);
 
-  // A zeroed block in the place of whatever was there; `type` must outlive the cache.
+  // A zeroed block in place of what was there; `type` must outlive the cache.
   block_ptr create(const block_type& type, block_nr where);
 
   // The contents have no meaning any more and need not be written.
   void forget(block_nr where);
 
-  // Writes all changed blocks that nobody holds; true if none is left. Throws base::io_error.
+  // Writes all changed blocks that are not held; true if none is left. Throws base::io_error.
   bool write_back();
 
  private:

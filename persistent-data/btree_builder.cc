@@ -36,7 +36,7 @@ block_nr btree_builder::append_node(std::size_t height, std::uint32_t count) {
 void btree_builder::write_node(std::size_t height, std::uint32_t count) {
   const std::uint64_t first_key = levels_[height].keys.front();
   levels_[height].has_nodes = true;
-  std::byte child[8];
+  std::byte child[block_nr_size];
   base::put_le64(child, append_node(height, count));
   add_to(height + 1, first_key, child);
 }

@@ -37,7 +37,9 @@ class btree_builder {
     bool has_nodes = false;
   };
 
-  std::uint32_t value_size(std::size_t height) const { return height == 0 ? leaf_value_size_ : 8; }
+  std::uint32_t value_size(std::size_t height) const {
+    return height == 0 ? leaf_value_size_ : block_nr_size;
+  }
   void add_to(std::size_t height, std::uint64_t key, const std::byte* value);
   void write_node(std::size_t height, std::uint32_t count);
   block_nr append_node(std::size_t height, std::uint32_t count);

@@ -23,19 +23,19 @@ std::uint32_t least_entries(const node_view& node) {
 }
 
 void put_child(const block_ptr& parent, std::uint32_t i, block_nr child) {
-  std::byte value[8];
+  std::byte value[block_nr_size];
   base::put_le64(value, child);
   put_entry(parent->data(), i, node_view(parent->data()).key(i), value);
 }
 
 void insert_child(const block_ptr& parent, std::uint32_t i, const block_ptr& child) {
-  std::byte value[8];
+  std::byte value[block_nr_size];
   base::put_le64(value, child->where);
   insert_entry(parent->data(), i, node_view(child->data()).key(0), value);
 }
 
 void put_key(const block_ptr& node, std::uint32_t i, std::uint64_t key) {
-  std::byte value[8];
+  std::byte value[block_nr_size];
   std::memcpy(value, node_view(node->data()).value(i), sizeof value);
   put_entry(node->data(), i, key, value);
 }
@@ -152,7 +152,7 @@ block_ptr btree_editor::shadow_sibling(const block_ptr& parent, std::uint32_t i,
 
 block_ptr btree_editor::new_node(bool leaf) {
   block_ptr node = transaction_.create(node_block);
-  init_node(node->data(), leaf, leaf ? values_.size : 8);
+  init_node(node->data(), leaf, leaf ? values_.size : block_nr_size);
   return node;
 }
 
@@ -263,7 +263,7 @@ void btree_editor::split_root(const block_ptr& root) {
   const block_ptr right = new_node(leaf);
   move_entries_right(root->data(), right->data(), view.nr_entries() - half);
   move_entries_right(root->data(), left->data(), half);
-  init_node(root->data(), false, 8);
+  init_node(root->data(), false, block_nr_size);
   insert_child(root, 0, left);
   insert_child(root, 1, right);
 }

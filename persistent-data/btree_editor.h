@@ -46,7 +46,7 @@ class btree_editor {
   // Enters `key`, or gives it another value, whose references pass from the caller to the tree.
   void insert(block_nr& root, std::uint64_t key, const std::byte* value);
 
-  // The value of `key` where it may be changed in place, in a leaf that `leaf` holds; whoever
+  // The value of `key` where it may be changed in place, in a leaf that `leaf` holds; a caller that
   // changes it accounts for its references. Null if there is no such key.
   std::byte* find_for_update(block_nr& root, std::uint64_t key, block_ptr& leaf);
 

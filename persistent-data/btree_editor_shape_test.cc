@@ -134,7 +134,7 @@ TEST(btree_split, of_descending_keys_evens_out_with_the_right_sibling) {
   EXPECT_EQ(tree.shape(), (sizes{190, 189}));
 }
 
-// One key more in leaf `full`, behind its 200th.
+// One key more in leaf `full`, after its 200th.
 sizes after_insertion(const sizes& entries, std::size_t full,
                       const std::vector<std::size_t>& shared = {}) {
   leaves_under_a_root tree(8, entries, shared);

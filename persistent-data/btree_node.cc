@@ -13,13 +13,13 @@ std::string check_header(const node_view& node, std::uint32_t leaf_value_size) {
   if (node.flags() != internal_flag && node.flags() != leaf_flag) {
     return "flags are " + std::to_string(node.flags()) + ", not 1 (internal) or 2 (leaf)";
   }
-  const std::uint32_t value_size = node.is_leaf() ? leaf_value_size : 8;
+  const std::uint32_t value_size = node.is_leaf() ? leaf_value_size : block_nr_size;
   if (node.value_size() != value_size) {
     return "value size is " + std::to_string(node.value_size()) + ", not " +
            std::to_string(value_size);
   }
   const std::uint64_t max = node.max_entries();
-  if (max % 3 != 0 || node_header_size + max * (8 + value_size) > block_size) {
+  if (max % 3 != 0 || node_header_size + max * (key_size + value_size) > block_size) {
     return "impossible maximum of " + std::to_string(max) + " entries";
   }
   if (node.nr_entries() > max) {
@@ -34,8 +34,9 @@ void copy_entries(const std::byte* from, std::uint32_t first, std::byte* to, std
                   std::uint32_t count) {
   const node_view source(from);
   const node_view target(to);
-  std::memmove(to + node_header_size + 8 * std::size_t{at},
-               from + node_header_size + 8 * std::size_t{first}, 8 * std::size_t{count});
+  std::memmove(to + node_header_size + key_size * std::size_t{at},
+               from + node_header_size + key_size * std::size_t{first},
+               key_size * std::size_t{count});
   std::memmove(to + (target.value(at) - to), source.value(first),
                std::size_t{source.value_size()} * count);
 }
@@ -73,7 +74,7 @@ void init_node(std::byte* block, bool leaf, std::uint32_t value_size) {
 
 void put_entry(std::byte* block, std::uint32_t i, std::uint64_t key, const std::byte* value) {
   const node_view node(block);
-  base::put_le64(block + node_header_size + 8 * std::size_t{i}, key);
+  base::put_le64(block + node_header_size + key_size * std::size_t{i}, key);
   std::memcpy(block + (node.value(i) - block), value, node.value_size());
 }
 

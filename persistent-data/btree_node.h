@@ -1,5 +1,5 @@
 // A btree node in its 4096 bytes (doc/format.md 3): one level of 64-bit keys, values of a fixed
-// size, the value area behind max_entries keys. Thread safe: no state.
+// size, the value area after max_entries keys. Thread safe: no state.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +12,15 @@
 namespace pd {
 
 inline constexpr std::size_t node_header_size = 32;
+inline constexpr std::uint32_t key_size = 8;
 
 // Nodes on the way from the root to a leaf. Trees of a full metadata device are 4 deep, and 22 if
 // every node has just two children; a deeper way has come round in a circle.
 inline constexpr unsigned max_tree_depth = 24;
 
 inline constexpr std::uint32_t node_capacity(std::uint32_t value_size) {
-  return 3 * (static_cast<std::uint32_t>(block_size - node_header_size) / (8 + value_size) / 3);
+  return 3 *
+         (static_cast<std::uint32_t>(block_size - node_header_size) / (key_size + value_size) / 3);
 }
 
 // Reads the fields of a node. What it says can be trusted only after check_node() has passed it.
@@ -34,10 +36,10 @@ class node_view {
 
   // i below nr_entries().
   std::uint64_t key(std::uint32_t i) const {
-    return base::get_le64(block_ + node_header_size + 8 * std::size_t{i});
+    return base::get_le64(block_ + node_header_size + key_size * std::size_t{i});
   }
   const std::byte* value(std::uint32_t i) const {
-    return block_ + node_header_size + 8 * std::size_t{max_entries()} +
+    return block_ + node_header_size + key_size * std::size_t{max_entries()} +
            std::size_t{value_size()} * i;
   }
 

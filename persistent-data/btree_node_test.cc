@@ -122,7 +122,7 @@ TEST_F(btree_node_check, ignores_leftovers_behind_the_entries) {
   EXPECT_FALSE(after(16, 2));
 }
 
-// Changes nodes and plain lists of keys alike; values tell their keys.
+// Changes nodes and plain lists of keys alike; values say their keys.
 class btree_node_change : public testing::TestWithParam<std::uint32_t> {
  protected:
   using keys = std::vector<std::uint64_t>;

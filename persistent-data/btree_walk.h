@@ -25,7 +25,7 @@ struct walk_context {
 };
 
 // Damage comes with the keys that are lost, in the same order as the leaves: what is reported lies
-// behind all leaves handed over before it and before all that follow.
+// after all leaves handed over before it and before all that follow.
 class tree_visitor : public damage_sink {
  public:
   // The walk of the tree with the i-th root begins or has ended.

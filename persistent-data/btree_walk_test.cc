@@ -24,7 +24,7 @@ using pd::test::text_of;
 constexpr std::uint32_t value_size = 8;
 constexpr std::uint64_t capacity = 252;
 
-// A tree of known keys, on a device with some free blocks behind it.
+// A tree of known keys, on a device with some free blocks after it.
 class tree {
  public:
   explicit tree(std::uint64_t nr_keys)
@@ -53,7 +53,7 @@ class tree {
   std::vector<std::uint64_t> keys;
   pd::memory_device device;
   block_nr root = 0;
-  block_nr free = 0;  // the first block behind the tree
+  block_nr free = 0;  // the first block after the tree
 };
 
 // Four leaves under a root; the first keys of leaves 0, 1, 2 and 3 are these.
@@ -338,7 +338,7 @@ TEST(btree_walk, counts_the_pointers_of_a_block_once) {
     EXPECT_TRUE(walked.keys == t.keys);
     EXPECT_EQ(walked.first_visits, again ? 0U : 4U);
   }
-  EXPECT_EQ(counts[t.root], 0U);  // whoever names the root counts it
+  EXPECT_EQ(counts[t.root], 0U);  // whatever names the root counts it
   for (std::uint32_t i = 0; i < 4; ++i) {
     EXPECT_EQ(counts[t.child(i)], 1U);
   }

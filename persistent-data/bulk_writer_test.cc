@@ -11,7 +11,7 @@ namespace {
 
 using pd::block_nr;
 
-// A block whose contents tell `n`.
+// A block whose contents say `n`.
 pd::block_buffer block_with(std::uint64_t n) {
   pd::block_buffer block(1);
   base::put_le64(block.block(0) + 100, n);

@@ -5,8 +5,7 @@
 namespace pd {
 
 void refuse_damage(const std::string& file, block_nr block, const std::string& what) {
-  throw base::data_error(file + ": block " + std::to_string(block) + ": " + what +
-                         ".\nera_check lists all that is wrong.");
+  throw base::data_error(file + ": block " + std::to_string(block) + ": " + what + ".");
 }
 
 }  // namespace pd

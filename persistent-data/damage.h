@@ -1,6 +1,6 @@
-// Damage in metadata is data: whoever reads blocks, trees and space maps reports what is wrong to a
-// sink and goes on with the rest. What each kind means to a user (severity, consequence, repair)
-// stands in the one table of era/format/problems.cc. Thread safety: that of the sink.
+// Damage in metadata is data: the code that reads blocks, trees and space maps reports what is wrong
+// to a sink and goes on with the rest. What each kind means to a user (severity, consequence,
+// repair) is for the layer above to say. Thread safety: that of the sink.
 #pragma once
 
 #include <cstdint>

@@ -57,7 +57,7 @@ disk_space_map disk_space_map::format(const block_device& device) {
   space_map_root root;
   root.nr_blocks = usable_blocks(device);
   disk_space_map map(device.name(), root);
-  // All bitmaps have yet to be written. Nothing is on disk, but block 0 is no place for anything.
+  // All bitmaps have yet to be written. Nothing is on disk, but block 0 is not to be handed out.
   map.changed_.assign(map.places_.size(), true);
   map.large_changed_ = true;
   map.set_count(0, 1);
@@ -184,11 +184,9 @@ block_nr disk_space_map::allocate() {
   if (found == root_.nr_blocks) {
     found = find_free(0, next_);
     if (found == next_) {
-      throw base::io_error(name_ +
-                           ": no metadata block is free: " + std::to_string(root_.nr_allocated) +
-                           " of " + std::to_string(root_.nr_blocks) +
-                           " are in use; the last commit stays valid.\n"
-                           "Move the metadata to a larger device with era_dump and era_restore.");
+      throw out_of_space(
+          name_ + ": no metadata block is free: " + std::to_string(root_.nr_allocated) + " of " +
+          std::to_string(root_.nr_blocks) + " are in use; the last commit stays valid.");
     }
   }
   next_ = found + 1;
@@ -233,7 +231,7 @@ void disk_space_map::write_large_counts(block_device& device) {
       },
       sizeof(std::uint32_t));
   for (const auto& [block, count] : large_) {
-    std::byte value[4];
+    std::byte value[large_count_size];
     base::put_le32(value, count);
     tree.add(block, value);
   }

@@ -6,8 +6,8 @@
 // The map's own blocks are counted in it like all others. A commit moves every bitmap that changed
 // and the index to new blocks, which changes bitmaps again, until nothing moves any more: what is
 // written counts itself exactly. Since the numbers are given out in core, before the bitmaps are
-// written, there is no recursion in it. The tree of large counts, which era metadata has no use
-// for, is written anew whenever one of them changed.
+// written, there is no recursion in it. The tree of large counts, which is empty as a rule, is
+// written anew whenever one of them changed.
 //
 // Memory: at most 255 bitmaps, twice, 2 MiB. Not thread safe.
 #pragma once
@@ -16,10 +16,17 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "persistent-data/block_device.h"
 #include "persistent-data/space_map.h"
 
 namespace pd {
+
+// No block is free.
+class out_of_space : public base::io_error {
+ public:
+  using io_error::io_error;
+};
 
 class disk_space_map {
  public:
@@ -39,7 +46,7 @@ class disk_space_map {
   // True for a block that was allocated since the last commit: nothing on disk refers to it.
   bool is_new(block_nr block) const;
 
-  // Gives a free block the count 1. Throws base::io_error if there is none.
+  // Gives a free block the count 1. Throws out_of_space if there is none.
   block_nr allocate();
 
   void increment(block_nr block);
@@ -47,7 +54,7 @@ class disk_space_map {
   // True if nothing refers to the block any more. Throws base::data_error if nothing did before.
   bool decrement(block_nr block);
 
-  // Gives the map's changed blocks new places and writes them. What it returns belongs into the
+  // Gives the map's changed blocks new places and writes them. What it returns belongs in the
   // superblock. Between this and committed() nothing else may change.
   space_map_root write(block_device& device);
 

@@ -240,7 +240,7 @@ TEST(disk_space_map, refuses_to_count_blocks_that_are_free) {
   single_map m(device);
   EXPECT_THROW(m.map.decrement(99), base::data_error);
   EXPECT_THROW(m.map.increment(99), base::data_error)
-      << "whoever names a free block was given a wrong map";
+      << "a free block that is named shows a wrong map";
   m.drop(m.allocate());
   EXPECT_EQ(m.map.count(99), 0U);
 }

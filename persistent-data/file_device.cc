@@ -24,16 +24,10 @@ constexpr std::size_t max_parts = IOV_MAX;
 constexpr std::size_t transfers_worth_a_queue = 512;
 constexpr std::size_t few_transfers = 4;
 
-// To read so many blocks that nobody asked for costs less than another request.
+// To read so many blocks that were not asked for costs less than another request.
 constexpr block_nr widest_gap = 4;
 
-const char* const busy_for_reading =
-    "Deactivate the device that uses it, or, on a live era device, take a metadata snapshot\n"
-    "(dmsetup message DEVICE 0 take_metadata_snap) and use --metadata-snapshot.";
-
-const char* const busy_for_writing = "It is mounted or mapped: deactivate what uses it first.";
-
-base::file_handle open_checked(const std::string& path, int flags) {
+base::file_handle open_checked(const std::string& path, int flags, const std::string& if_busy) {
   const struct stat info = base::stat_path(path);
   if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode)) {
     throw base::io_error(path + ": Not a block device or regular file");
@@ -46,8 +40,6 @@ base::file_handle open_checked(const std::string& path, int flags) {
     fd = ::open(path.c_str(), flags | O_CLOEXEC);
   }
   if (fd < 0) {
-    const bool writing = (flags & O_ACCMODE) != O_RDONLY;
-    const char* const if_busy = writing ? busy_for_writing : busy_for_reading;
     throw base::io_error(base::system_message(path, errno, errno == EBUSY ? if_busy : ""));
   }
   return base::file_handle(fd);
@@ -120,8 +112,8 @@ struct file_device::plan {
   std::size_t nr_requests = 0;
 };
 
-file_device::file_device(std::string path, int flags)
-    : name_(std::move(path)), file_(open_checked(name_, flags)) {
+file_device::file_device(std::string path, int flags, const std::string& if_busy)
+    : name_(std::move(path)), file_(open_checked(name_, flags, if_busy)) {
   size_in_bytes_ = base::size_in_bytes(file_.fd(), name_);
   open_cached(flags);
 }
@@ -150,12 +142,13 @@ file_device::~file_device() {
   }
 }
 
-file_device file_device::open_for_reading(const std::string& path, sharing how) {
-  return file_device(path, O_RDONLY | (how == sharing::exclusive ? O_EXCL : 0));
+file_device file_device::open_for_reading(const std::string& path, sharing how,
+                                          const std::string& if_busy) {
+  return file_device(path, O_RDONLY | (how == sharing::exclusive ? O_EXCL : 0), if_busy);
 }
 
 file_device file_device::open_for_writing(const std::string& path) {
-  return file_device(path, O_RDWR | O_EXCL);
+  return file_device(path, O_RDWR | O_EXCL, busy_advice);
 }
 
 std::string file_device::first_bytes(std::size_t count) {

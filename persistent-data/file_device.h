@@ -24,9 +24,13 @@ class file_device final : public block_device {
     shared      // a block device may be live
   };
 
-  // Opens for reading only. Throws base::io_error if `path` does not exist, is no regular file or
-  // block device, or is in use.
-  static file_device open_for_reading(const std::string& path, sharing how);
+  static constexpr const char* busy_advice =
+      "It is mounted or mapped: deactivate what uses it first.";
+
+  // Opens for reading only. Throws base::io_error if `path` does not exist, is not a regular file
+  // or block device, or is in use; `if_busy` is what to do then.
+  static file_device open_for_reading(const std::string& path, sharing how,
+                                      const std::string& if_busy = busy_advice);
 
   // Opens for reading and writing, exclusively. The same errors.
   static file_device open_for_writing(const std::string& path);
@@ -49,7 +53,7 @@ class file_device final : public block_device {
   struct transfer;
   struct plan;
 
-  file_device(std::string path, int flags);
+  file_device(std::string path, int flags, const std::string& if_busy);
 
   void open_cached(int flags);
   bool read_cached(const plan& all, transfer& one);
@@ -65,7 +69,7 @@ class file_device final : public block_device {
       cached_;  // a regular file by way of the page cache; closed if that pays no more
   base::cache_credit cache_credit_;
   std::size_t transfers_so_far_ = 0;  // that went to the disk
-  block_buffer gap_{1};               // takes what nobody asked for
+  block_buffer gap_{1};               // takes what was not asked for
   std::uint64_t size_in_bytes_ = 0;
   io_context_t aio_ = nullptr;  // null: not needed so far
   bool aio_refused_ = false;    // this system has no aio to give; requests go one by one

@@ -54,7 +54,7 @@ class damage_recorder final : public damage_sink {
   std::vector<damage> found;
 };
 
-// A value that tells its key.
+// A value that says its key.
 inline std::vector<std::byte> value_for(std::uint64_t key, std::uint32_t size) {
   std::vector<std::byte> value(size);
   for (std::uint32_t i = 0; i < size; ++i) {
@@ -96,7 +96,7 @@ class tree_recorder final : public tree_visitor {
     leaves.push_back(where);
     first_visits += first;
     for (std::uint32_t i = 0; i < node.nr_entries(); ++i) {
-      EXPECT_GE(node.key(i), at_) << "a key behind what came before it";
+      EXPECT_GE(node.key(i), at_) << "a key below what came before it";
       at_ = node.key(i) + 1;
       keys.push_back(node.key(i));
       values_right =
@@ -108,7 +108,7 @@ class tree_recorder final : public tree_visitor {
   void damaged(const damage& d) override {
     found.push_back(d);
     if (loses(d)) {
-      EXPECT_GE(d.first_lost, at_) << "a loss behind what came before it: " << text_of(d);
+      EXPECT_GE(d.first_lost, at_) << "a loss below what came before it: " << text_of(d);
       at_ = d.end_lost;
     }
   }

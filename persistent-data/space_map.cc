@@ -8,6 +8,7 @@ namespace {
 constexpr std::size_t index_header_size = 16;
 constexpr std::size_t index_entry_size = 16;
 constexpr std::size_t bitmap_header_size = 16;
+constexpr std::size_t word_size = 8;
 
 }  // namespace
 
@@ -24,7 +25,7 @@ void encode_space_map_root(const space_map_root& root, std::byte* to) {
 }
 
 std::uint64_t bitmap_word(const std::byte* bitmap, std::uint32_t i) {
-  return base::get_le64(bitmap + bitmap_header_size + 8 * i);
+  return base::get_le64(bitmap + bitmap_header_size + word_size * i);
 }
 
 // The even bit is the high one.
@@ -35,7 +36,7 @@ std::uint32_t bitmap_count(const std::byte* bitmap, std::uint32_t entry) {
 }
 
 void set_bitmap_count(std::byte* bitmap, std::uint32_t entry, std::uint32_t count) {
-  std::byte* const at = bitmap + bitmap_header_size + 8 * (entry / counts_per_word);
+  std::byte* const at = bitmap + bitmap_header_size + word_size * (entry / counts_per_word);
   const unsigned shift = 2 * (entry % counts_per_word);
   const std::uint64_t bits = std::uint64_t{count >> 1} | std::uint64_t{count & 1} << 1;
   base::put_le64(at, (base::get_le64(at) & ~(std::uint64_t{3} << shift)) | bits << shift);

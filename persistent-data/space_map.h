@@ -13,6 +13,7 @@ inline constexpr std::size_t space_map_root_size = 32;  // bytes used in the sup
 inline constexpr std::uint32_t counts_per_bitmap = 16320;
 inline constexpr std::uint32_t counts_per_word = 32;
 inline constexpr std::uint32_t index_entries = 255;
+inline constexpr std::uint32_t large_count_size = 4;  // bytes, of a count in the count tree
 
 struct space_map_root {
   std::uint64_t nr_blocks = 0;

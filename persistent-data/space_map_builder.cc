@@ -9,10 +9,10 @@ namespace pd {
 namespace {
 
 block_nr write_count_tree(bulk_writer& writer, std::span<const std::uint32_t> counts) {
-  btree_builder tree(writer, sizeof(std::uint32_t));
+  btree_builder tree(writer, large_count_size);
   for (std::size_t block = 0; block < counts.size(); ++block) {
     if (counts[block] >= 3) {
-      std::byte value[4];
+      std::byte value[large_count_size];
       base::put_le32(value, counts[block]);
       tree.add(block, value);
     }

@@ -45,7 +45,7 @@ class count_tree final : public tree_visitor {
     return 0;
   }
 
-  // The tree has entries before `block` that nobody asked for.
+  // The tree has entries before `block` that were not asked for.
   bool has_entry_before(block_nr block) const {
     return next_ < entries_.size() && entries_[next_].block < block;
   }
@@ -88,7 +88,7 @@ class count_faults {
       return;
     }
     const bool low = recorded_ < counted_;
-    std::string what = "space map: counted " + base::counted(recorded_, "time") + ", but named " +
+    std::string what = "counted " + base::counted(recorded_, "time") + ", but named " +
                        base::counted(counted_, "time");
     if (length_ > 1) {
       what += ", here and in the blocks up to " + std::to_string(first_ + length_ - 1);
@@ -123,7 +123,7 @@ class space_map_check {
     check_size();
     context_.counts->add(root_.bitmap_root);
     context_.counts->add(root_.ref_count_root);
-    walk_btree(context_, root_.ref_count_root, sizeof(std::uint32_t), overflow_);
+    walk_btree(context_, root_.ref_count_root, large_count_size, overflow_);
     if (read_index()) {
       read_bitmaps();
       compare();
@@ -132,7 +132,7 @@ class space_map_check {
 
  private:
   void report(damage_kind kind, block_nr block, const std::string& what) {
-    sink_.damaged({kind, block, "space map: " + what});
+    sink_.damaged({kind, block, what});
   }
 
   void check_size() {

@@ -23,7 +23,7 @@ using pd::test::text_of;
 
 constexpr block_nr per_bitmap = 16320;
 
-// A device with some blocks in use, of which nobody looks at the contents, and the map of it.
+// A device with some blocks in use, whose contents don't matter, and the map of it.
 class mapped_device {
  public:
   mapped_device(block_nr nr_blocks, block_nr in_use,
@@ -93,7 +93,7 @@ class mapped_device {
 
   pd::memory_device device;
   pd::space_map_root root;
-  block_nr end = 0;            // behind the last block in use
+  block_nr end = 0;            // after the last block in use
   std::vector<block_nr> seen;  // met before, in other structures
 
  private:
@@ -271,7 +271,7 @@ TEST(space_map, finds_a_wrong_number_of_blocks_in_use) {
 
 TEST(space_map, finds_a_bitmap_that_disagrees_with_everything_else) {
   mapped_device d(1000, 50, {});
-  d.set_bits(600, 2);  // count 1, for nobody
+  d.set_bits(600, 2);  // count 1, for no reference
   const auto found = d.check();
   ASSERT_EQ(found.size(), 3U) << text_of(found);
   EXPECT_EQ(found[0].kind, damage_kind::map_nr_free);

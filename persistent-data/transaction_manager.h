@@ -5,7 +5,7 @@
 // without a commit leaves the old state.
 //
 // A failed operation (out of space, a device error, damage) leaves half-done work in memory.
-// Whoever uses this must then not commit, but start again from the device.
+// The user of this must then not commit, but start again from the device.
 //
 // Not thread safe.
 #pragma once
@@ -31,7 +31,7 @@ class transaction_manager {
   // A block to be read. Throws base::data_error if it is damaged.
   block_ptr read(const block_type& type, block_nr where) { return cache_.get(type, where); }
 
-  // A new block with zeroed contents and one reference. Throws base::io_error if none is free.
+  // A new block with zeroed contents and one reference. Throws out_of_space if none is free.
   block_ptr create(const block_type& type);
 
   // A block that may be changed, with the contents of `where`, in place of it. The caller's

@@ -173,8 +173,8 @@ inline std::vector<block_nr> blocks_in_use(block_device& device, const space_map
   return in_use;
 }
 
-// Writes down what is written and flushed, in order. Whoever writes a block that the last commit
-// needs fails the test.
+// Writes down what is written and flushed, in order. A write to a block that the last
+// commit needs fails the test.
 class watched_device final : public block_device {
  public:
   static constexpr block_nr flushed = UINT64_MAX;

@@ -7,9 +7,14 @@
 namespace era {
 namespace {
 
-pd::array_root shape_of(array_filler::kind of, std::uint64_t nr_blocks) {
-  return of == array_filler::kind::eras ? pd::array_root{pd::no_block, 4, nr_blocks}
-                                        : pd::bitset_root(pd::no_block, nr_blocks);
+using pd::bits_per_word;
+
+pd::array_shape shape_of(array_filler::kind of, std::uint64_t nr_blocks) {
+  return of == array_filler::kind::eras ? era_array_shape(nr_blocks) : pd::bitset_shape(nr_blocks);
+}
+
+const std::byte* word_of_bit(const std::byte* words, std::uint64_t bit) {
+  return words + pd::word_size * (bit / bits_per_word);
 }
 
 }  // namespace
@@ -19,19 +24,19 @@ array_filler::array_filler(pd::bulk_writer& writer, kind of, std::uint64_t nr_bl
 
 std::uint32_t array_filler::value_at(const std::byte* values, std::uint64_t i) const {
   if (kind_ == kind::eras) {
-    return base::get_le32(values + 4 * i);
+    return base::get_le32(values + era_size * i);
   }
-  return static_cast<std::uint32_t>(base::get_le64(values + 8 * (i / 64)) >> i % 64 & 1);
+  return static_cast<std::uint32_t>(base::get_le64(word_of_bit(values, i)) >> i % bits_per_word & 1);
 }
 
 void array_filler::set(std::byte* values, std::uint64_t first, std::uint64_t end,
                        std::uint32_t value) const {
   for (std::uint64_t i = first; i < end; ++i) {
     if (kind_ == kind::eras) {
-      base::put_le32(values + 4 * i, value);
+      base::put_le32(values + era_size * i, value);
     } else {
-      std::byte* const word = values + 8 * (i / 64);
-      base::put_le64(word, base::get_le64(word) | std::uint64_t{value} << i % 64);
+      std::byte* const word = values + (word_of_bit(values, i) - values);
+      base::put_le64(word, base::get_le64(word) | std::uint64_t{value} << i % bits_per_word);
     }
   }
 }

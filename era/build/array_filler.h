@@ -12,6 +12,7 @@
 
 #include "era/build/run_sorter.h"
 #include "era/contents.h"
+#include "era/format/era_array.h"
 #include "persistent-data/array_builder.h"
 
 namespace era {
@@ -32,7 +33,8 @@ class array_filler {
  private:
   // Blocks that one array block holds, and how its values are read and written.
   std::uint64_t capacity() const {
-    return kind_ == kind::eras ? pd::array_capacity(4) : pd::array_capacity(8) * pd::bits_per_word;
+    return kind_ == kind::eras ? eras_in_a_block
+                                : pd::array_capacity(pd::word_size) * pd::bits_per_word;
   }
   std::uint32_t value_at(const std::byte* values, std::uint64_t i) const;
   void set(std::byte* values, std::uint64_t first, std::uint64_t end, std::uint32_t value) const;

@@ -32,7 +32,7 @@ pd::block_nr filled(pd::bulk_writer& writer, kind of, std::uint64_t nr_blocks,
 }
 
 pd::array_root shape_of(kind of, pd::block_nr root, std::uint64_t nr_blocks) {
-  return of == kind::eras ? pd::array_root{root, 4, nr_blocks} : pd::bitset_root(root, nr_blocks);
+  return of == kind::eras ? pd::array_root{root, {4, nr_blocks}} : pd::bitset_root(root, nr_blocks);
 }
 
 // What is recorded of each block.

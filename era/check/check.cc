@@ -126,14 +126,14 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
     std::uint32_t i = 0;
     std::uint32_t above = 0;
     for (std::uint32_t j = request.entries; j-- > 0;) {
-      if (base::get_le32(data + 4 * j) > limit) {
+      if (base::get_le32(data + era_size * j) > limit) {
         i = j;
         ++above;
       }
     }
-    const std::uint64_t block = std::uint64_t{request.ref.key} * pd::array_capacity(4) + i;
+    const std::uint64_t block = std::uint64_t{request.ref.key} * eras_in_a_block + i;
     std::string what = "data block " + std::to_string(block) + " has era " +
-                       std::to_string(base::get_le32(data + 4 * i)) + ", but the " + against;
+                       std::to_string(base::get_le32(data + era_size * i)) + ", but the " + against;
     if (above > 1) {
       what += "; so have " + std::to_string(above - 1) + " more in this array block";
     }
@@ -165,7 +165,7 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
     if (!last || used == 0) {
       return;
     }
-    if (base::get_le64(data + 8 * std::size_t{request.entries - 1}) >> used != 0) {
+    if (base::get_le64(data + pd::word_size * std::size_t{request.entries - 1}) >> used != 0) {
       sink_.found({problem_code::writeset_bits_beyond, metadata_.place_of(request.tag),
                    request.ref.block,
                    "bits beyond the " + std::to_string(set.nr_bits) + " of the writeset are set"});

@@ -21,7 +21,7 @@ std::uint64_t low_bits(std::uint64_t n) {
 std::uint64_t bits_since(const std::byte* values, std::uint64_t count, std::uint32_t since) {
   std::uint64_t bits = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
-    bits |= std::uint64_t{base::get_le32(values + 4 * i) >= since} << i;
+    bits |= std::uint64_t{base::get_le32(values + era_size * i) >= since} << i;
   }
   return bits;
 }
@@ -122,7 +122,7 @@ class era_reader::era_filler final : public window_filler {
 
  private:
   void take_eras(std::uint64_t at, const std::byte* values, std::uint64_t count) override {
-    std::memcpy(eras_.data() + at, values, 4 * count);
+    std::memcpy(eras_.data() + at, values, era_size * count);
   }
 
   void take_bits(std::uint32_t era, std::uint64_t at, const std::byte* words,
@@ -160,7 +160,7 @@ class era_reader::bit_filler final : public window_filler {
     }
     for (std::uint64_t i = 0; i < count; i += bits_per_word) {
       add(at + i,
-          bits_since(values + 4 * i, std::min<std::uint64_t>(bits_per_word, count - i), since_));
+          bits_since(values + era_size * i, std::min<std::uint64_t>(bits_per_word, count - i), since_));
     }
   }
 

@@ -22,8 +22,8 @@ class era_reader {
  public:
   // Blocks in a window: as many as 8 full bitset blocks and 256 full era array blocks cover, so
   // that no array block belongs to two windows.
-  static constexpr std::uint64_t window = 8 * pd::array_capacity(8) * pd::bits_per_word;
-  static_assert(window == 256 * pd::array_capacity(4));
+  static constexpr std::uint64_t window = 8 * pd::array_capacity(pd::word_size) * pd::bits_per_word;
+  static_assert(window == 256 * eras_in_a_block);
 
   // Reads nothing yet: the indexes of arrays are read when something is asked that needs them, each
   // once. Both must stay.

@@ -12,7 +12,7 @@ std::optional<std::size_t> metadata::find_archived(std::uint32_t era) const {
 }
 
 pd::array_root metadata::root_of(std::size_t array) const {
-  return is_era_array(array) ? pd::array_root{superblock.era_array_root, 4, superblock.nr_blocks}
+  return is_era_array(array) ? era_array_root(superblock.era_array_root, superblock.nr_blocks)
                              : pd::bitset_root(writesets[array].root, writesets[array].nr_bits);
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "era/format/era_array.h"
 #include "era/format/problems.h"
 #include "era/format/superblock.h"
 #include "era/format/writeset.h"

@@ -34,7 +34,7 @@ class writeset_collector final : public pd::tree_visitor {
         into_.lost_writesets = true;
         sink_.found(
             {problem_code::writeset_era, place_, where,
-             "a writeset has the key " + std::to_string(node.key(i)) + ", which is no era"});
+             "a writeset has the key " + std::to_string(node.key(i)) + ", which is not an era"});
         continue;
       }
       into_.writesets.push_back(set);
@@ -56,7 +56,7 @@ class writeset_collector final : public pd::tree_visitor {
 // taken for so many bits by those that go on after damage.
 void drop_impossible_writesets(metadata& from, problem_sink& sink) {
   const block_nr usable = from.walk.reader.usable();
-  const std::uint64_t most = std::uint64_t{pd::array_capacity(8)} * pd::bits_per_word * usable;
+  const std::uint64_t most = std::uint64_t{pd::array_capacity(pd::word_size)} * pd::bits_per_word * usable;
   const auto impossible = [&](const writeset& set) { return set.nr_bits > most; };
   for (std::size_t i = 0; i < from.writesets.size(); ++i) {
     const writeset& set = from.writesets[i];
@@ -111,7 +111,7 @@ std::optional<superblock> metadata_file::read_superblock(block_nr where, problem
     return std::nullopt;
   }
   const superblock found = decode_superblock(block.block(0));
-  const std::uint64_t most = std::uint64_t{pd::array_capacity(4)} * blocks_.usable();
+  const std::uint64_t most = std::uint64_t{eras_in_a_block} * blocks_.usable();
   if (found.nr_blocks > most) {
     sink.found({problem_code::superblock_nr_blocks, at, where,
                 std::to_string(found.nr_blocks) +

@@ -35,7 +35,7 @@ class era_model {
   void adopt(const era_state& found);
 
   // Begins with what was found in metadata of which nothing was known. It may have been longer
-  // once: what lies behind its end may show any era up to the present one when it is grown back.
+  // once: what lies past its end may show any era up to the present one when it is grown back.
   void learn(const era_state& found);
 
   // What a resume does: another length, maybe, then a new era.

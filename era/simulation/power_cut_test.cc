@@ -75,7 +75,7 @@ class device_after_cut final : public pd::block_device {
   std::map<block_nr, block_bytes> own_;
 };
 
-// Tells of every moment at which a power cut finds another state than before.
+// Reports every moment at which a power cut finds another state than before.
 class watched_device final : public pd::block_device {
  public:
   explicit watched_device(std::function<void()> before_change)

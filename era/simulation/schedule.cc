@@ -120,7 +120,7 @@ void schedule::add_suspension() {
   add(verb::resume);
 }
 
-// Between two commands, or in the midst of some. Then nobody knows whether there is a snapshot.
+// Between two commands, or in the midst of some. Then it is not known whether there is a snapshot.
 void schedule::add_power_cut() {
   const std::uint64_t seed = below(1000000);
   if (one_in(3)) {

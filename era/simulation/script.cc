@@ -101,7 +101,7 @@ std::optional<script_command> parse_command(std::string_view line) {
     rest = {};
   }
   if ((found->file || found->text) && command.text.empty()) {
-    refuse("something is missing behind '" + word + "'", *found);
+    refuse("something is missing after '" + word + "'", *found);
   }
   while (!rest.empty()) {
     const std::string number(take_word(rest));

@@ -125,11 +125,11 @@ TEST(parse_command, says_what_it_expected) {
             "'power_cut_after' with 0 numbers; expected: power_cut_after <writes> [<seed>]");
   EXPECT_EQ(fault_in("device meta"), "'device' with 0 numbers; expected: device <file> <sectors>");
   EXPECT_EQ(fault_in("device"),
-            "something is missing behind 'device'; expected: device <file> <sectors>");
+            "something is missing after 'device'; expected: device <file> <sectors>");
   EXPECT_EQ(fault_in("create"),
-            "something is missing behind 'create'; expected: create <table line>");
+            "something is missing after 'create'; expected: create <table line>");
   EXPECT_EQ(fault_in("- message "),
-            "something is missing behind 'message'; expected: message <text>");
+            "something is missing after 'message'; expected: message <text>");
 }
 
 TEST(parse_command, takes_no_number_that_is_too_large_or_signed) {

@@ -1,6 +1,6 @@
 // The devices of a simulation as ordinary files, which the tools can read afterwards. What is
 // written to metadata and not flushed stays in memory, so that a power cut can lose it. What is
-// written to an origin survives: with the metadata behind the data, that is the harder case.
+// written to an origin survives: with the metadata older than the data, that is the harder case.
 //
 // A file stays open, and is the same device, for as long as the object lives. Not thread safe.
 #pragma once

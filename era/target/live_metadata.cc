@@ -23,14 +23,28 @@ void drop_bitset_reference(pd::transaction_manager& transaction, const std::byte
 constexpr pd::btree_values writeset_values{writeset_value_size, add_bitset_reference,
                                            drop_bitset_reference};
 
+// Runs a change of the metadata, and adds to its error what the user can do then: the layers below
+// know nothing of the tools.
+template <typename Change>
+auto with_advice(const Change& change) {
+  try {
+    return change();
+  } catch (const pd::out_of_space& e) {
+    throw base::io_error(std::string(e.what()) +
+                         "\nMove the metadata to a larger device with era_dump and era_restore.");
+  } catch (const base::data_error& e) {
+    throw base::data_error(std::string(e.what()) + "\nera_check lists all that is wrong.");
+  }
+}
+
 }  // namespace
 
 live_metadata::opened live_metadata::format(pd::block_device& device,
                                             std::uint32_t data_block_size) {
   opened made{pd::transaction_manager::format(device), {}};
-  made.state.data_block_size = data_block_size;
-  made.state.writeset_tree_root = pd::btree_editor(made.transaction, writeset_values).make_empty();
-  made.state.era_array_root = pd::array_editor::make_empty(made.transaction, 4).where().root;
+  made.live.data_block_size = data_block_size;
+  made.live.writeset_tree_root = pd::btree_editor(made.transaction, writeset_values).make_empty();
+  made.live.era_array_root = pd::array_editor::make_empty(made.transaction, era_size).where().root;
   return made;
 }
 
@@ -41,19 +55,19 @@ live_metadata::opened live_metadata::open(pd::block_device& device, std::uint32_
   }
   metadata_file file(device);
   if (file.is_unformatted()) {
-    return format(device, data_block_size);
+    return with_advice([&] { return format(device, data_block_size); });
   }
   strict_sink sink(device.name());
-  const superblock state = file.read_superblock(0, sink).value();
-  return {pd::transaction_manager::open(device, state.space_map), state};
+  const superblock live = file.read_superblock(0, sink).value();
+  return {with_advice([&] { return pd::transaction_manager::open(device, live.space_map); }), live};
 }
 
 live_metadata::live_metadata(pd::block_device& device, opened from)
-    : device_(device), transaction_(std::move(from.transaction)), state_(from.state) {}
+    : device_(device), transaction_(std::move(from.transaction)), superblock_(from.live) {}
 
 live_metadata::live_metadata(pd::block_device& device, std::uint32_t data_block_size)
     : live_metadata(device, open(device, data_block_size)) {
-  if (state_.space_map.nr_blocks == 0) {
+  if (superblock_.space_map.nr_blocks == 0) {
     commit();
   }
 }
@@ -62,7 +76,7 @@ bool live_metadata::is_last_commit_on_device() {
   pd::block_buffer blocks(2);
   pd::read_request request{0, blocks.block(0), 0};
   device_.read({&request, 1});
-  encode_superblock(state_, blocks.block(1));
+  encode_superblock(superblock_, blocks.block(1));
   pd::seal_block(superblock_block, 0, blocks.block(1));
   return request.error == 0 && std::memcmp(blocks.block(0), blocks.block(1), pd::block_size) == 0;
 }
@@ -82,11 +96,11 @@ void live_metadata::attempt(const std::function<void()>& operation) {
         ": an earlier operation failed, so nothing is committed any more; the last "
         "commit is on the device.\nRemove the target and create it anew.");
   }
-  const superblock before = state_;
+  const superblock before = superblock_;
   try {
-    operation();
+    with_advice(operation);
   } catch (...) {
-    state_ = before;
+    superblock_ = before;
     failed_ = true;
     throw;
   }
@@ -97,10 +111,10 @@ pd::btree_editor live_metadata::writeset_tree() {
 }
 
 void live_metadata::write_commit() {
-  state_.flags = 0;
+  superblock_.flags = 0;
   transaction_.commit(superblock_block, [&](const pd::space_map_root& map, std::byte* block) {
-    state_.space_map = map;
-    encode_superblock(state_, block);
+    superblock_.space_map = map;
+    encode_superblock(superblock_, block);
   });
 }
 
@@ -113,14 +127,14 @@ void live_metadata::resize(std::uint32_t nr_blocks) {
     digest_.reset();  // its end may no longer be right
     pd::array_editor eras = era_array();
     eras.resize(nr_blocks);
-    state_.era_array_root = eras.where().root;
-    state_.nr_blocks = nr_blocks;
+    superblock_.era_array_root = eras.where().root;
+    superblock_.nr_blocks = nr_blocks;
     write_commit();
   });
 }
 
 void live_metadata::begin_era() {
-  if (state_.current_era == UINT32_MAX) {
+  if (superblock_.current_era == UINT32_MAX) {
     throw base::data_error(transaction_.name() +
                            ": the era counter is at its end, and no era can follow.\n"
                            "Make a full backup and start with new metadata.");
@@ -140,38 +154,39 @@ void live_metadata::end_era() {
 }
 
 void live_metadata::archive_current() {
-  if (!state_.current_open()) {
+  if (!superblock_.current_open()) {
     return;
   }
   std::byte value[writeset_value_size];
-  encode_writeset({state_.current_era, state_.current_nr_bits, state_.current_root}, value);
+  encode_writeset({superblock_.current_era, superblock_.current_nr_bits, superblock_.current_root},
+                  value);
   pd::btree_editor tree = writeset_tree();
-  tree.insert(state_.writeset_tree_root, state_.current_era, value);
-  state_.current_root = pd::no_block;
+  tree.insert(superblock_.writeset_tree_root, superblock_.current_era, value);
+  superblock_.current_root = pd::no_block;
 }
 
 void live_metadata::open_next_era() {
-  ++state_.current_era;
-  state_.current_nr_bits = state_.nr_blocks;
-  state_.current_root = pd::bitset_editor::make(transaction_, state_.nr_blocks).root();
+  ++superblock_.current_era;
+  superblock_.current_nr_bits = superblock_.nr_blocks;
+  superblock_.current_root = pd::bitset_editor::make(transaction_, superblock_.nr_blocks).root();
 }
 
 void live_metadata::mark(std::span<const block_range> ranges) {
   attempt([&] {
-    pd::bitset_editor current(transaction_, state_.current_root, state_.current_nr_bits);
+    pd::bitset_editor current(transaction_, superblock_.current_root, superblock_.current_nr_bits);
     for (const block_range& range : ranges) {
       for (std::uint64_t block = range.first; block < range.end; ++block) {
         current.set(block);
       }
     }
     current.flush();
-    state_.current_root = current.root();
+    superblock_.current_root = current.root();
     write_commit();
   });
 }
 
 void live_metadata::take_snapshot() {
-  if (state_.metadata_snap != pd::no_block) {
+  if (superblock_.metadata_snap != pd::no_block) {
     throw std::logic_error("there is a metadata snapshot already");
   }
   attempt([&] {
@@ -183,16 +198,16 @@ void live_metadata::take_snapshot() {
 // Of the superblock just committed. Its own current writeset and space map are stale in it.
 void live_metadata::clone_for_snapshot() {
   const pd::block_ptr block = transaction_.create(superblock_block);
-  superblock copy = state_;
+  superblock copy = superblock_;
   copy.location = block->where;
   encode_superblock(copy, block->data());
-  transaction_.add_reference(state_.writeset_tree_root);
-  transaction_.add_reference(state_.era_array_root);
-  state_.metadata_snap = block->where;
+  transaction_.add_reference(superblock_.writeset_tree_root);
+  transaction_.add_reference(superblock_.era_array_root);
+  superblock_.metadata_snap = block->where;
 }
 
 void live_metadata::drop_snapshot() {
-  if (state_.metadata_snap == pd::no_block) {
+  if (superblock_.metadata_snap == pd::no_block) {
     throw std::logic_error("there is no metadata snapshot");
   }
   attempt([&] {
@@ -202,17 +217,17 @@ void live_metadata::drop_snapshot() {
 }
 
 void live_metadata::release_snapshot() {
-  const block_nr where = state_.metadata_snap;
+  const block_nr where = superblock_.metadata_snap;
   {
     const pd::block_ptr block = transaction_.read(superblock_block, where);
     strict_sink sink(transaction_.name());
     check_superblock(block->data(), {structure::superblock, true, 0, false}, where, sink);
     const superblock copy = decode_superblock(block->data());
     writeset_tree().destroy(copy.writeset_tree_root);
-    pd::array_editor(transaction_, {copy.era_array_root, 4, copy.nr_blocks}).destroy();
+    pd::array_editor(transaction_, era_array_root(copy.era_array_root, copy.nr_blocks)).destroy();
   }
   transaction_.drop_reference(where);
-  state_.metadata_snap = pd::no_block;
+  superblock_.metadata_snap = pd::no_block;
 }
 
 bool live_metadata::digest_step() {
@@ -230,23 +245,33 @@ bool live_metadata::digest_step() {
   return worked;
 }
 
+void live_metadata::refuse_writeset_tree(problem_code code, std::uint64_t era,
+                                         const std::string& what) const {
+  throw damage_error(transaction_.name(), {code,
+                                           {structure::writeset_tree, false, 0, false},
+                                           superblock_.writeset_tree_root,
+                                           what,
+                                           era,
+                                           era + 1});
+}
+
 bool live_metadata::find_lowest_archived() {
   pd::btree_editor tree = writeset_tree();
-  const auto era = tree.lowest_key(state_.writeset_tree_root);
+  const auto era = tree.lowest_key(superblock_.writeset_tree_root);
   if (!era) {
     return false;
   }
   if (*era > UINT32_MAX) {
-    throw base::data_error(transaction_.name() + ": the writeset tree has an era " +
-                           std::to_string(*era) + ", which no era can be.\nera_check lists all.");
+    refuse_writeset_tree(problem_code::writeset_era, *era,
+                         "a writeset has the key " + std::to_string(*era) + ", which is not an era");
   }
-  const auto value = tree.find(state_.writeset_tree_root, *era);
+  const auto value = tree.find(superblock_.writeset_tree_root, *era);
   if (!value) {
-    throw base::data_error(transaction_.name() + ": a search does not find era " +
-                           std::to_string(*era) + " in the writeset tree.\nera_check lists all.");
+    refuse_writeset_tree(code_of(pd::damage_kind::node_key_range), *era,
+                         "a search does not find era " + std::to_string(*era));
   }
   const writeset set = decode_writeset(static_cast<std::uint32_t>(*era), value->data());
-  digest_ = digest{set.era, set.root, set.nr_bits, 0, std::min(set.nr_bits, state_.nr_blocks)};
+  digest_ = digest{set.era, set.root, set.nr_bits, 0, std::min(set.nr_bits, superblock_.nr_blocks)};
   return true;
 }
 
@@ -259,16 +284,15 @@ void live_metadata::carry_over(digest& present) {
       eras.set(bit, present.era);
     }
   }
-  state_.era_array_root = eras.where().root;
+  superblock_.era_array_root = eras.where().root;
   present.next_bit = end;
 }
 
 void live_metadata::drop_digested(const digest& present) {
   pd::btree_editor tree = writeset_tree();
-  if (!tree.remove(state_.writeset_tree_root, present.era)) {
-    throw base::data_error(transaction_.name() + ": the writeset tree has era " +
-                           std::to_string(present.era) +
-                           ", but no way leads to it.\nera_check lists all that is wrong.");
+  if (!tree.remove(superblock_.writeset_tree_root, present.era)) {
+    refuse_writeset_tree(code_of(pd::damage_kind::node_key_range), present.era,
+                         "no way leads to era " + std::to_string(present.era));
   }
 }
 

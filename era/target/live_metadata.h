@@ -16,6 +16,7 @@
 #include <span>
 
 #include "era/format/block_range.h"
+#include "era/format/era_array.h"
 #include "era/format/superblock.h"
 #include "era/format/writeset.h"
 #include "persistent-data/array_editor.h"
@@ -35,7 +36,7 @@ class live_metadata {
   live_metadata& operator=(const live_metadata&) = delete;
 
   // As of the last successful call.
-  const superblock& state() const { return state_; }
+  const superblock& current_superblock() const { return superblock_; }
   pd::block_nr used_blocks() const { return transaction_.used(); }
   pd::block_nr total_blocks() const { return transaction_.total(); }
   bool failed() const { return failed_; }
@@ -86,7 +87,7 @@ class live_metadata {
   // A transaction manager and the superblock that goes with it.
   struct opened {
     pd::transaction_manager transaction;
-    superblock state;
+    superblock live;
   };
 
   live_metadata(pd::block_device& device, opened from);
@@ -97,7 +98,7 @@ class live_metadata {
   void attempt(const std::function<void()>& operation);
 
   pd::array_editor era_array() {
-    return {transaction_, {state_.era_array_root, 4, state_.nr_blocks}};
+    return {transaction_, era_array_root(superblock_.era_array_root, superblock_.nr_blocks)};
   }
   pd::btree_editor writeset_tree();
   void write_commit();
@@ -105,13 +106,15 @@ class live_metadata {
   void open_next_era();
   void clone_for_snapshot();
   void release_snapshot();
+  [[noreturn]] void refuse_writeset_tree(problem_code code, std::uint64_t era,
+                                         const std::string& what) const;
   bool find_lowest_archived();
   void carry_over(digest& present);
   void drop_digested(const digest& present);
 
   pd::block_device& device_;
   pd::transaction_manager transaction_;
-  superblock state_;
+  superblock superblock_;
   std::optional<digest> digest_;
   bool failed_ = false;
 };

@@ -1,4 +1,4 @@
-// Metadata that lies: sound checksums over wrong contents. Whatever stands there, a target ends in
+// Metadata that lies: sound checksums over wrong contents. Whatever is there, a target ends in
 // base::error or goes on; it never crashes, and never works for ever.
 #include <gtest/gtest.h>
 

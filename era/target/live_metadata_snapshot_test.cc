@@ -1,5 +1,5 @@
 // The metadata snapshot (doc/format.md 7): what stands in it, that it stays, and that nothing of it
-// is left behind.
+// is left over.
 #include <gtest/gtest.h>
 
 #include <stdexcept>
@@ -66,7 +66,7 @@ TEST_F(metadata_snapshot, has_the_fields_of_the_format) {
   EXPECT_EQ(copy.writeset_tree_root, live.writeset_tree_root);
   EXPECT_EQ(copy.era_array_root, live.era_array_root);
   EXPECT_EQ(copy.metadata_snap, pd::no_block);
-  EXPECT_EQ(metadata_.state().metadata_snap, live.metadata_snap);
+  EXPECT_EQ(metadata_.current_superblock().metadata_snap, live.metadata_snap);
 }
 
 TEST_F(metadata_snapshot, shares_two_roots_and_nothing_else) {
@@ -99,8 +99,8 @@ TEST_F(metadata_snapshot, stays_as_it_is_while_the_device_goes_on) {
       metadata_.resize(static_cast<std::uint32_t>(1 + random() % 5000));
     }
     metadata_.begin_era();
-    const std::uint64_t first = random() % metadata_.state().nr_blocks;
-    mark(first, std::min<std::uint64_t>(first + 200, metadata_.state().nr_blocks));
+    const std::uint64_t first = random() % metadata_.current_superblock().nr_blocks;
+    mark(first, std::min<std::uint64_t>(first + 200, metadata_.current_superblock().nr_blocks));
     for (unsigned steps = 0; steps < 40; ++steps) {
       metadata_.digest_step();
     }
@@ -156,7 +156,7 @@ TEST_F(metadata_snapshot, is_one_at_most) {
   EXPECT_THROW(metadata_.drop_snapshot(), std::logic_error);
   take();
   EXPECT_THROW(metadata_.take_snapshot(), std::logic_error);
-  EXPECT_FALSE(metadata_.failed()) << "to ask for it is no failure";
+  EXPECT_FALSE(metadata_.failed()) << "to ask for it is not a failure";
   metadata_.drop_snapshot();
   EXPECT_EQ(problems_of(device_), "");
 }

@@ -50,7 +50,7 @@ class live_metadata : public testing::Test {
 
   superblock on_disk() { return era::decode_superblock(stable_.block(0)); }
 
-  std::uint32_t current_era() { return metadata_->state().current_era; }
+  std::uint32_t current_era() { return metadata_->current_superblock().current_era; }
 
   // What stands in the era array itself.
   std::vector<std::uint32_t> array() {

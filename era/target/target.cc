@@ -57,7 +57,7 @@ table_line parse_table_line(std::string_view line) {
   }
   const auto length = base::parse_number(words[1], max_sectors);
   if (!length || *length == 0) {
-    throw refused("Invalid table line", "'" + words[1] + "' is no length in sectors");
+    throw refused("Invalid table line", "'" + words[1] + "' is not a length in sectors");
   }
   if (words[2] != "era") {
     throw refused("unknown target type", words[2]);
@@ -125,7 +125,7 @@ void target::open_metadata() {
   } catch (const base::error& e) {
     throw refused("Error reading metadata", e.what());
   }
-  const std::uint32_t stored = metadata_->state().data_block_size;
+  const std::uint32_t stored = metadata_->current_superblock().data_block_size;
   if (stored != block_size_) {
     throw refused("Error reading metadata", "changing the data block size (from " +
                                                 std::to_string(stored) + " to " +
@@ -148,7 +148,7 @@ void target::resume() {
   if (!metadata_->failed() && !metadata_->is_last_commit_on_device()) {
     open_metadata();
   }
-  if (metadata_->state().nr_blocks != nr_blocks_) {
+  if (metadata_->current_superblock().nr_blocks != nr_blocks_) {
     metadata_->resize(static_cast<std::uint32_t>(nr_blocks_));
   }
   begin_era();
@@ -276,7 +276,7 @@ void target::message(std::string_view text) {
   require_running();
   work();
   const target_message wanted = parse_message(text);
-  const bool has_snapshot = metadata_->state().metadata_snap != pd::no_block;
+  const bool has_snapshot = metadata_->current_superblock().metadata_snap != pd::no_block;
   switch (wanted) {
     case target_message::checkpoint:
       return begin_era();
@@ -298,13 +298,13 @@ std::string target::status_info() {
   require_running();
   work();
   const std::string prefix = "0 " + std::to_string(table_.length) + " era ";
-  const superblock& state = metadata_->state();
+  const superblock& current = metadata_->current_superblock();
   const std::string snapshot =
-      state.metadata_snap == pd::no_block ? "-" : std::to_string(state.metadata_snap);
+      current.metadata_snap == pd::no_block ? "-" : std::to_string(current.metadata_snap);
   const std::string line = prefix + std::to_string(metadata_block_sectors) + " " +
                            std::to_string(metadata_->used_blocks()) + "/" +
                            std::to_string(metadata_->total_blocks()) + " " +
-                           std::to_string(state.current_era) + " " + snapshot;
+                           std::to_string(current.current_era) + " " + snapshot;
   try {
     metadata_->commit();
   } catch (const base::error&) {

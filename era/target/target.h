@@ -78,7 +78,7 @@ class target {
 
   const table_line& table() const { return table_; }
   bool is_running() const { return running_; }
-  std::uint32_t current_era() const { return metadata_->state().current_era; }
+  std::uint32_t current_era() const { return metadata_->current_superblock().current_era; }
   std::uint64_t nr_blocks() const { return nr_blocks_; }
   std::uint32_t block_size() const { return block_size_; }  // sectors
 

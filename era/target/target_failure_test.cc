@@ -237,7 +237,7 @@ TEST(failing_device, leaves_a_commit_to_go_on_from_after_any_write) {
   }
 }
 
-// ---- a checkpoint of which nobody knows whether it came through ----
+// ---- a checkpoint that may or may not have come through ----
 
 class doubtful_checkpoint : public testing::Test {
  protected:

@@ -20,7 +20,7 @@
 
 namespace era::test {
 
-// Writes down what is sent to it, as "write 8 16" or "flush", and fails when told to.
+// Writes down what is sent to it, as "write 8 16" or "flush", and fails when it is to.
 class watched_origin final : public origin {
  public:
   explicit watched_origin(std::uint64_t nr_sectors, std::string name = "data")

@@ -26,16 +26,18 @@ std::vector<std::string> guest_troubles(const outcome& ended) {
 
 }  // namespace
 
-void batch::add(const schedule& schedule) {
+void batch::add(const guest_schedule& schedule) {
   harness::make_zeroed(metadata(schedule.name), schedule.metadata_bytes);
-  subjects_.push_back({schedule, model(schedule.block_size)});
+  subjects_.push_back({schedule, guest_model(schedule.block_size)});
 }
 
-void batch::add(const schedule& schedule, const std::string& from, const harness::truth& initial) {
-  add(schedule, from, model(schedule.block_size, initial));
+void batch::add(const guest_schedule& schedule, const std::string& from,
+                const harness::truth& initial) {
+  add(schedule, from, guest_model(schedule.block_size, initial));
 }
 
-void batch::add(const schedule& schedule, const std::string& from, const model& initial) {
+void batch::add(const guest_schedule& schedule, const std::string& from,
+                const guest_model& initial) {
   std::filesystem::copy_file(from, metadata(schedule.name));
   subjects_.push_back({schedule, initial});
 }

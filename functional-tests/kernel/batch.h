@@ -11,18 +11,19 @@
 
 #include "../harness.h"
 #include "guest.h"
-#include "model.h"
-#include "schedule.h"
+#include "guest_model.h"
+#include "guest_schedule.h"
 
 namespace kernel {
 
 class batch {
  public:
   // The metadata is zeros at first.
-  void add(const schedule& schedule);
+  void add(const guest_schedule& schedule);
   // The metadata is a copy of a file which says `initial`.
-  void add(const schedule& schedule, const std::string& metadata, const harness::truth& initial);
-  void add(const schedule& schedule, const std::string& metadata, const model& initial);
+  void add(const guest_schedule& schedule, const std::string& metadata,
+           const harness::truth& initial);
+  void add(const guest_schedule& schedule, const std::string& metadata, const guest_model& initial);
 
   // All that is wrong, in words, with the names of the schedules: troubles of the guest, of its
   // log, of the status lines and of the metadata.
@@ -36,8 +37,8 @@ class batch {
 
  private:
   struct subject {
-    schedule wanted;
-    model expected;
+    guest_schedule wanted;
+    guest_model expected;
     std::vector<std::string> statuses = {};
   };
 

@@ -102,5 +102,5 @@ write_buffered() {
 # flush NAME: a flush without data.
 flush() { gnu-dd if=/dev/null of="/dev/mapper/$1" conv=notrunc,fsync status=none; }
 
-# copy_disk FROM TO: the whole of it, past the page cache but for an end that is no whole block.
+# copy_disk FROM TO: the whole of it, past the page cache but for an end that is not a whole block.
 copy_disk() { gnu-dd if="$1" of="$2" bs=256k iflag=direct oflag=direct conv=fsync status=none; }

@@ -45,7 +45,7 @@ class guest {
   int seconds_ = 120;
 };
 
-// The lines of a kernel log that tell of something wrong. Lines that hold one of `expected` do not
+// The lines of a kernel log that report something wrong. Lines that hold one of `expected` do not
 // count.
 std::vector<std::string> complaints(const std::string& dmesg,
                                     const std::vector<std::string>& expected = {});

@@ -5,7 +5,7 @@
 namespace kernel {
 namespace {
 
-std::string table_arguments(const schedule& schedule, const device_names& names,
+std::string table_arguments(const guest_schedule& schedule, const device_names& names,
                             std::uint64_t length) {
   return ' ' + names.metadata + ' ' + names.origin + ' ' + std::to_string(length) + ' ' +
          std::to_string(schedule.block_size);
@@ -30,7 +30,7 @@ const char* io_function(action what) {
   }
 }
 
-std::string line_for(const operation& operation, const schedule& schedule,
+std::string line_for(const operation& operation, const guest_schedule& schedule,
                      const device_names& names) {
   const auto& name = schedule.name;
   switch (operation.what) {
@@ -58,7 +58,8 @@ std::string line_for(const operation& operation, const schedule& schedule,
 
 }  // namespace
 
-std::string guest_script(const schedule& schedule, std::size_t session, const device_names& names) {
+std::string guest_script(const guest_schedule& schedule, std::size_t session,
+                         const device_names& names) {
   const auto& wanted = schedule.sessions.at(session);
   auto script =
       "era_create " + schedule.name + table_arguments(schedule, names, wanted.length) + '\n';

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "schedule.h"
+#include "guest_schedule.h"
 
 namespace kernel {
 
@@ -15,6 +15,7 @@ struct device_names {
 
 // The device gets the schedule's name. Status lines are printed with it in front. A session that
 // ends with a power cut leaves the device as it is.
-std::string guest_script(const schedule& schedule, std::size_t session, const device_names& names);
+std::string guest_script(const guest_schedule& schedule, std::size_t session,
+                         const device_names& names);
 
 }  // namespace kernel

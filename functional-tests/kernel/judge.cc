@@ -5,7 +5,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "../dump_reader.h"
+#include "../dump_parser.h"
 #include "../harness.h"
 #include "guest.h"
 
@@ -31,7 +31,7 @@ class judge {
       note("era_dump --logical", failure);
       return;
     }
-    const auto truth = expected.truth(harness::read_dump(logical.out).era_array);
+    const auto truth = expected.truth(harness::parse_dump(logical.out).era_array);
     note("era_dump --logical", harness::difference(logical.out, truth.logical_xml(block_size_)));
     compare_plain_dump(truth, options);
     for (const auto era : eras_to_ask(truth)) {
@@ -82,7 +82,7 @@ class judge {
     const auto got = ask("era_dump", options);
     if (const auto failure = trouble(got); !failure.empty()) {
       note("era_dump", failure);
-    } else if (const auto dump = harness::read_dump(got.out);
+    } else if (const auto dump = harness::parse_dump(got.out);
                dump.current_era != truth.current_era || dump.fold() != truth.eras()) {
       note("era_dump", "the eras are wrong");
     }
@@ -107,7 +107,7 @@ class judge {
 
 // The words that a status line must have, but for the two counts of metadata blocks and the number
 // of the snapshot's block, which are the target's own affair.
-std::string status_trouble(const std::string& line, const model::status& expected) {
+std::string status_trouble(const std::string& line, const guest_model::status& expected) {
   std::istringstream stream(line);
   std::string begin, length, target, block_size, usage, era, held, more;
   stream >> begin >> length >> target >> block_size >> usage >> era >> held;
@@ -121,7 +121,7 @@ std::string status_trouble(const std::string& line, const model::status& expecte
 }  // namespace
 
 std::vector<std::string> metadata_troubles(const std::string& path, std::uint32_t block_size,
-                                           const model& model, ending end) {
+                                           const guest_model& model, ending end) {
   judge judge(path, block_size);
   try {
     judge.check();
@@ -139,7 +139,7 @@ std::vector<std::string> metadata_troubles(const std::string& path, std::uint32_
 }
 
 std::vector<std::string> status_troubles(const std::string& output, const std::string& name,
-                                         const std::vector<model::status>& expected) {
+                                         const std::vector<guest_model::status>& expected) {
   std::vector<std::string> troubles;
   std::size_t seen = 0;
   for (const auto& line : lines_of(output)) {

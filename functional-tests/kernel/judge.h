@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "model.h"
-#include "schedule.h"
+#include "guest_model.h"
+#include "guest_schedule.h"
 
 namespace kernel {
 
@@ -16,10 +16,10 @@ namespace kernel {
 // and era_invalidate (for every era, XML and JSON), of the live state and of the snapshot, or for
 // a refusal where there is none. `end` is how the last session did.
 std::vector<std::string> metadata_troubles(const std::string& path, std::uint32_t block_size,
-                                           const model& model, ending end);
+                                           const guest_model& model, ending end);
 
 // Compares the status lines that a session has printed with the model that ran it.
 std::vector<std::string> status_troubles(const std::string& output, const std::string& name,
-                                         const std::vector<model::status>& expected);
+                                         const std::vector<guest_model::status>& expected);
 
 }  // namespace kernel

@@ -7,17 +7,17 @@
 
 #include "batch.h"
 #include "guest.h"
-#include "schedule.h"
+#include "guest_schedule.h"
 
 namespace {
 
 using kernel::action;
 using kernel::author;
-using kernel::schedule;
+using kernel::guest_schedule;
 
 const std::vector<std::string> none;
 
-std::vector<std::string> troubles_of(const std::vector<schedule>& schedules) {
+std::vector<std::string> troubles_of(const std::vector<guest_schedule>& schedules) {
   kernel::batch batch;
   for (const auto& schedule : schedules) {
     batch.add(schedule);
@@ -26,7 +26,7 @@ std::vector<std::string> troubles_of(const std::vector<schedule>& schedules) {
 }
 
 // Every kind of request in an era of its own, over the same blocks and others.
-schedule every_kind(std::uint32_t block_size) {
+guest_schedule every_kind(std::uint32_t block_size) {
   author author("kinds" + std::to_string(block_size), block_size, 700 * block_size + 3);
   std::uint64_t block = 1;
   for (const auto kind : {action::write, action::write_sync, action::write_buffered,
@@ -43,7 +43,7 @@ schedule every_kind(std::uint32_t block_size) {
   return author.flush().checkpoint().status().finish();
 }
 
-schedule snapshots() {
+guest_schedule snapshots() {
   constexpr std::uint64_t block = 64;
   author author("snapshots", block, 2000 * block);
   author.write(1, 100).refused("drop_metadata_snap").take_snapshot().status();
@@ -55,7 +55,7 @@ schedule snapshots() {
 }
 
 // Across the borders of array blocks (1018 elements), and back.
-schedule grow_and_shrink() {
+guest_schedule grow_and_shrink() {
   constexpr std::uint64_t block = 24;
   author author("resize", block, 3000 * block);
   author.write(0, 3000 / 30).write(2990, 10).checkpoint().write_zeroes(1000, 1500);
@@ -67,7 +67,7 @@ schedule grow_and_shrink() {
   return author.create_again(4000 * block).write(3999).write(98, 10).status().finish();
 }
 
-schedule suspends() {
+guest_schedule suspends() {
   constexpr std::uint64_t block = 40;
   author author("suspends", block, 5000 * block + 1);
   for (std::uint64_t i = 0; i < 8; ++i) {
@@ -77,7 +77,7 @@ schedule suspends() {
   return author.suspend().finish();
 }
 
-schedule many_eras() {
+guest_schedule many_eras() {
   author author("many", 8, 12000);
   for (std::uint64_t i = 0; i < 120; ++i) {
     author.write(i * 13 % 1490, i % 7 + 1).checkpoint();
@@ -86,7 +86,7 @@ schedule many_eras() {
 }
 
 // So many blocks written that digestion has not caught up when the device goes.
-schedule undigested(kernel::ending end) {
+guest_schedule undigested(kernel::ending end) {
   author author(end == kernel::ending::removed ? "undigested" : "undigested_cut", 8, 480000);
   author.metadata_bytes(4 << 20);
   for (std::uint64_t i = 0; i < 5; ++i) {
@@ -100,14 +100,14 @@ schedule undigested(kernel::ending end) {
 }
 
 // An era array and bitsets whose trees have two levels.
-schedule two_levels() {
+guest_schedule two_levels() {
   author author("large", 8, 2400005);
   author.metadata_bytes(8 << 20).write(299999, 2).write(1017, 2).write_zeroes(150000, 1000);
   author.checkpoint().write(256535, 3).write(150100, 10).take_snapshot().write(32575, 2);
   return author.cut_power().create_again().write(260000).settle().finish();
 }
 
-schedule untouched(kernel::ending end) {
+guest_schedule untouched(kernel::ending end) {
   author author(end == kernel::ending::removed ? "untouched" : "untouched_cut", 128, 131072);
   return end == kernel::ending::removed ? author.finish() : author.cut_power().finish();
 }
@@ -118,7 +118,7 @@ TEST_CASE("random schedules on a real kernel read as the model says") {
   if (!kernel::available()) {
     return;
   }
-  std::vector<schedule> schedules;
+  std::vector<guest_schedule> schedules;
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     schedules.push_back(kernel::random_schedule(seed));
   }

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "../dump_reader.h"
+#include "../dump_parser.h"
 #include "../harness.h"
 #include "guest.h"
+#include "guest_model.h"
+#include "guest_schedule.h"
 #include "guest_script.h"
-#include "model.h"
-#include "schedule.h"
 
 namespace {
 
@@ -25,7 +25,7 @@ constexpr std::uint64_t nr_blocks = 100000;
 constexpr std::uint64_t first_in_flight = 1000;
 
 // What is through before the cut.
-kernel::schedule done_before(const std::string& name) {
+kernel::guest_schedule done_before(const std::string& name) {
   author author(name, block_size, nr_blocks * block_size);
   author.metadata_bytes(8 << 20).write(0, 50).checkpoint().write(20, 50);
   author.write_zeroes(first_in_flight, 20000).checkpoint().write(40, 50).checkpoint();
@@ -68,14 +68,14 @@ struct subject {
 
 void judge(const subject& subject) {
   INFO(subject.name);
-  kernel::model model(block_size);
+  kernel::guest_model model(block_size);
   model.run(done_before(subject.name).sessions.at(0));
   const auto& before = model.live();
 
   const auto checked = harness::run({harness::tool("era_check"), subject.metadata()});
   CHECK(checked.status == 0);
   CHECK(checked.err == "");
-  const auto dump = harness::read_dump(
+  const auto dump = harness::parse_dump(
       harness::run({harness::tool("era_dump"), "--logical", subject.metadata()}).out);
   REQUIRE(dump.nr_blocks == nr_blocks);
   CHECK(dump.current_era >= before.current_era);

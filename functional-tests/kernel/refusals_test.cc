@@ -70,7 +70,7 @@ class bench {
   std::vector<std::pair<std::string, std::string>> names_;
 };
 
-// Lets the log tell one attempt from the next.
+// Separates one attempt from the next in the log.
 std::string attempt(const std::string& command) {
   return "echo '" + mark + "' >/dev/kmsg\n" + command + '\n';
 }

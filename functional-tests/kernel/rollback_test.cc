@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t length = 32768 + 3;  // sectors; the last block is a part
 
-// Every sector tells where it is.
+// Every sector says where it is.
 std::string known_data() {
   std::string bytes;
   for (std::uint64_t sector = 0; sector < length; ++sector) {
@@ -40,7 +40,7 @@ struct variant {
   unsigned cache_block;
 };
 
-// The disks of rollback.sh, and what it tells.
+// The disks of rollback.sh, and what it reports.
 class rollback {
  public:
   explicit rollback(const variant& variant) {
@@ -81,7 +81,7 @@ class rollback {
         return std::stoull(line.substr(name.size()));
       }
     }
-    FAIL("the script does not tell " << name << ": " << out_);
+    FAIL("the script does not report " << name << ": " << out_);
     return 0;
   }
 

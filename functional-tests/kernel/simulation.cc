@@ -50,7 +50,7 @@ std::string line_for(const operation& operation, const std::string& table_end) {
 
 }  // namespace
 
-std::string simulator_script(const schedule& schedule, std::size_t session,
+std::string simulator_script(const guest_schedule& schedule, std::size_t session,
                              const std::string& metadata, const std::string& origin) {
   const auto& wanted = schedule.sessions.at(session);
   const auto table_end =
@@ -62,7 +62,7 @@ std::string simulator_script(const schedule& schedule, std::size_t session,
   return script + (wanted.end == ending::removed ? "remove\n" : "power_cut\n");
 }
 
-simulation::simulation(const schedule& schedule) : schedule_(schedule) {
+simulation::simulation(const guest_schedule& schedule) : schedule_(schedule) {
   harness::make_zeroed(metadata(), schedule.metadata_bytes);
   harness::make_zeroed(folder_ / "origin", schedule.origin_sectors() * 512);
 }

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "../harness.h"
-#include "schedule.h"
+#include "guest_schedule.h"
 
 namespace kernel {
 
 class simulation {
  public:
-  explicit simulation(const schedule& schedule);
+  explicit simulation(const guest_schedule& schedule);
 
   // Runs the next session. What is wrong, in words; empty if nothing is.
   std::string run_session();
@@ -26,13 +26,13 @@ class simulation {
 
  private:
   harness::temporary_folder folder_;
-  schedule schedule_;
+  guest_schedule schedule_;
   std::size_t next_ = 0;
   std::vector<std::string> statuses_;
 };
 
 // A session as a script for era_simulate.
-std::string simulator_script(const schedule& schedule, std::size_t session,
+std::string simulator_script(const guest_schedule& schedule, std::size_t session,
                              const std::string& metadata, const std::string& origin);
 
 }  // namespace kernel

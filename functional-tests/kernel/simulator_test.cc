@@ -5,21 +5,21 @@
 #include <string>
 #include <vector>
 
-#include "../dump_reader.h"
+#include "../dump_parser.h"
 #include "../fixtures.h"
 #include "../harness.h"
 #include "batch.h"
 #include "guest.h"
+#include "guest_model.h"
+#include "guest_schedule.h"
 #include "judge.h"
-#include "model.h"
 #include "refusals.h"
-#include "schedule.h"
 #include "simulation.h"
 
 namespace {
 
 using kernel::author;
-using kernel::schedule;
+using kernel::guest_schedule;
 
 const std::vector<std::string> none;
 
@@ -42,8 +42,8 @@ std::vector<std::string> comparable(std::vector<std::string> statuses) {
   return statuses;
 }
 
-std::vector<schedule> random_schedules(std::uint64_t first, std::uint64_t count) {
-  std::vector<schedule> all;
+std::vector<guest_schedule> random_schedules(std::uint64_t first, std::uint64_t count) {
+  std::vector<guest_schedule> all;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     all.push_back(kernel::random_schedule(seed));
   }
@@ -51,8 +51,8 @@ std::vector<schedule> random_schedules(std::uint64_t first, std::uint64_t count)
 }
 
 // What a schedule must leave.
-kernel::model model_after(const schedule& wanted) {
-  kernel::model model(wanted.block_size);
+kernel::guest_model model_after(const guest_schedule& wanted) {
+  kernel::guest_model model(wanted.block_size);
   for (const auto& session : wanted.sessions) {
     model.run(session);
   }
@@ -61,8 +61,9 @@ kernel::model model_after(const schedule& wanted) {
 
 // The last-written eras, but for blocks that were cut off and brought back: what these show depends
 // on how far digestion had got.
-std::vector<std::uint32_t> certain_eras(const std::string& metadata, const kernel::model& model) {
-  auto eras = harness::read_dump(fixtures::dump(metadata, {"--logical"})).era_array;
+std::vector<std::uint32_t> certain_eras(const std::string& metadata,
+                                        const kernel::guest_model& model) {
+  auto eras = harness::parse_dump(fixtures::dump(metadata, {"--logical"})).era_array;
   for (const auto& [block, era] : model.live().may_return) {
     eras.at(block) = 0;
   }
@@ -70,7 +71,7 @@ std::vector<std::uint32_t> certain_eras(const std::string& metadata, const kerne
 }
 
 // What a kernel is to do with metadata of the simulator's.
-schedule life_after(const schedule& before, bool snapshot_held) {
+guest_schedule life_after(const guest_schedule& before, bool snapshot_held) {
   const auto length = before.sessions.back().length;
   author author(before.name, before.block_size, length);
   const auto last = (length - 1) / before.block_size;
@@ -81,7 +82,7 @@ schedule life_after(const schedule& before, bool snapshot_held) {
   return author.take_snapshot().write(0).checkpoint().drop_snapshot().settle().status().finish();
 }
 
-std::vector<schedule> schedules_for_the_kernel() {
+std::vector<guest_schedule> schedules_for_the_kernel() {
   auto all = random_schedules(40, 6);
   author held("held", 64, 2000 * 64);
   held.write(1, 100).take_snapshot().write(50, 100).checkpoint().write(7);

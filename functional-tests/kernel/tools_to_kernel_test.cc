@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "../dump_reader.h"
+#include "../dump_parser.h"
 #include "../fixtures.h"
 #include "../harness.h"
 #include "batch.h"
 #include "guest.h"
+#include "guest_model.h"
+#include "guest_schedule.h"
 #include "judge.h"
-#include "model.h"
-#include "schedule.h"
 
 namespace {
 
@@ -24,14 +24,14 @@ using kernel::author;
 const std::vector<std::string> none;
 
 truth truth_of(const std::string& xml) {
-  const auto dump = harness::read_dump(xml);
+  const auto dump = harness::parse_dump(xml);
   const kernel::state state{dump.current_era, dump.fold()};
   return state.truth({});
 }
 
 // Opens the metadata with the same length, writes, digests all there is, and goes on.
-kernel::schedule life_after(const std::string& name, std::uint32_t block_size,
-                            std::uint64_t nr_blocks) {
+kernel::guest_schedule life_after(const std::string& name, std::uint32_t block_size,
+                                  std::uint64_t nr_blocks) {
   author author(name, block_size, nr_blocks * block_size);
   const auto middle = nr_blocks / 2;
   author.status().write(0, 3).write(middle, 2).checkpoint().write(1).status().take_snapshot();
@@ -45,7 +45,7 @@ class restored {
            std::uint64_t metadata_bytes) {
     const auto path = folder_ / name;
     fixtures::restore(xml, path, metadata_bytes);
-    const auto dump = harness::read_dump(xml);
+    const auto dump = harness::parse_dump(xml);
     batch.add(life_after(name, dump.block_size, dump.nr_blocks), path, truth_of(xml));
     names_.push_back(name);
   }
@@ -59,7 +59,7 @@ class restored {
 
 // After settling only the era that ended with the device is left in the tree.
 std::size_t undigested(const std::string& metadata) {
-  return harness::read_dump(fixtures::dump(metadata)).writesets.size();
+  return harness::parse_dump(fixtures::dump(metadata)).writesets.size();
 }
 
 document many_writesets() {
@@ -185,6 +185,6 @@ TEST_CASE("metadata restored where a real kernel has no room to work stays as it
   REQUIRE(ended.err == "");
   REQUIRE(ended.status == 0);
   CHECK_THAT(ended.dmesg, Catch::Contains("unable to allocate new metadata block"));
-  CHECK(kernel::metadata_troubles(metadata, 128, kernel::model(128, truth_of(xml)),
+  CHECK(kernel::metadata_troubles(metadata, 128, kernel::guest_model(128, truth_of(xml)),
                                   kernel::ending::removed) == none);
 }

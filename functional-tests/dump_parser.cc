@@ -1,4 +1,4 @@
-#include "dump_reader.h"
+#include "dump_parser.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,11 +7,11 @@
 namespace harness {
 namespace {
 
-class reader {
+class parser {
  public:
-  reader(std::string_view xml, bool compact) : rest_(xml), compact_(compact) {}
+  parser(std::string_view xml, bool compact) : rest_(xml), compact_(compact) {}
 
-  dump read() {
+  dump parse() {
     dump result = read_header();
     while (rest_.starts_with("  <writeset ")) {
       result.writesets.push_back(read_writeset());
@@ -80,7 +80,7 @@ class reader {
     return eras;
   }
 
-  // The block of an element. `next` is the first one that it may be, and moves behind it.
+  // The block of an element. `next` is the first one that it may be, and moves past it.
   std::uint64_t place(std::uint64_t& next, std::uint64_t end) {
     const std::uint64_t block = number32();
     if (block < next || block >= end || (!compact_ && block != next)) {
@@ -149,12 +149,12 @@ std::vector<std::uint32_t> dump::fold() const {
   return eras;
 }
 
-dump read_dump(std::string_view xml) {
-  return reader(xml, false).read();
+dump parse_dump(std::string_view xml) {
+  return parser(xml, false).parse();
 }
 
-dump read_compact_dump(std::string_view xml) {
-  return reader(xml, true).read();
+dump parse_compact_dump(std::string_view xml) {
+  return parser(xml, true).parse();
 }
 
 }  // namespace harness

@@ -1,4 +1,4 @@
-#include "model.h"
+#include "guest_model.h"
 
 #include <stdexcept>
 
@@ -26,23 +26,24 @@ harness::truth state::truth(const std::vector<std::uint32_t>& shown) const {
   return result;
 }
 
-model::model(std::uint32_t block_size, const harness::truth& initial) : model(block_size) {
+guest_model::guest_model(std::uint32_t block_size, const harness::truth& initial)
+    : guest_model(block_size) {
   live_ = {initial.current_era, initial.eras()};
 }
 
-void model::run(const session& session) {
+void guest_model::run(const session& session) {
   begin(session.length);
   for (const auto& operation : session.operations) {
     apply(operation);
   }
 }
 
-void model::begin(std::uint64_t length) {
+void guest_model::begin(std::uint64_t length) {
   length_ = length;
   resume();
 }
 
-void model::apply(const operation& operation) {
+void guest_model::apply(const operation& operation) {
   switch (operation.what) {
     case action::write:
     case action::write_sync:
@@ -80,13 +81,13 @@ void model::apply(const operation& operation) {
   }
 }
 
-void model::resume() {
+void guest_model::resume() {
   resize((length_ + block_size_ - 1) / block_size_);
   begin_era();
   suspended_ = false;
 }
 
-void model::resize(std::uint64_t blocks) {
+void guest_model::resize(std::uint64_t blocks) {
   auto& eras = live_.eras;
   for (auto block = blocks; block < eras.size(); ++block) {
     const auto returned = live_.may_return.extract(block);
@@ -103,7 +104,7 @@ void model::resize(std::uint64_t blocks) {
   eras.resize(blocks, 0);
 }
 
-void model::mark(std::uint64_t sector, std::uint64_t sectors) {
+void guest_model::mark(std::uint64_t sector, std::uint64_t sectors) {
   expect(!suspended_, "I/O to a suspended device");
   expect(sectors > 0 && sector + sectors <= length_, "I/O past the end");
   for (auto block = sector / block_size_; block <= (sector + sectors - 1) / block_size_; ++block) {
@@ -112,7 +113,7 @@ void model::mark(std::uint64_t sector, std::uint64_t sectors) {
   }
 }
 
-void model::send(const std::string& message) {
+void guest_model::send(const std::string& message) {
   expect(!suspended_, "a message to a suspended device");
   if (message == "checkpoint") {
     begin_era();
@@ -128,7 +129,7 @@ void model::send(const std::string& message) {
   }
 }
 
-void model::expect(bool right, const std::string& what) const {
+void guest_model::expect(bool right, const std::string& what) const {
   if (!right) {
     throw std::logic_error("the schedule is wrong in era " + std::to_string(live_.current_era) +
                            ": " + what);

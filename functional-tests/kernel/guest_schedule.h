@@ -1,6 +1,6 @@
 // What is done to an era device, as data: written by hand, at random from a seed, or read from the
-// log of an image. model.h tells what the metadata must say afterwards, guest_script.h how a real
-// kernel is made to do it.
+// log of an image. guest_model.h says what the metadata must say afterwards, guest_script.h how a
+// real kernel is made to do it.
 //
 // A schedule says nothing about names of devices or commands. Plain values, safe to share once
 // built.
@@ -47,7 +47,7 @@ struct session {
 
 // Each session finds the metadata as the one before left it; the first finds zeros, unless it is
 // given other metadata.
-struct schedule {
+struct guest_schedule {
   std::string name;
   std::uint32_t block_size;  // sectors
   std::uint64_t metadata_bytes = 1 << 20;
@@ -84,18 +84,18 @@ class author {
   author& create_again(std::uint64_t length);
 
   author& metadata_bytes(std::uint64_t bytes);
-  schedule finish() const { return schedule_; }
+  guest_schedule finish() const { return schedule_; }
 
  private:
   author& add(operation what);
 
-  schedule schedule_;
+  guest_schedule schedule_;
   std::uint64_t length_;
 };
 
 // A random schedule, the same for the same seed: 1 to 3 sessions of all that author can do, with
 // any block size that is a multiple of 8 sectors, whole and partial blocks, snapshots taken,
 // dropped and refused, and devices that grow and shrink.
-schedule random_schedule(std::uint64_t seed);
+guest_schedule random_schedule(std::uint64_t seed);
 
 }  // namespace kernel

@@ -1,6 +1,6 @@
 // The plain model against what a kernel is known to have made: the logs of the recorded images. If
 // it is wrong, all that is held against it is wrong. Needs no guest.
-#include "model.h"
+#include "guest_model.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "../harness.h"
-#include "schedule.h"
+#include "guest_schedule.h"
 
 namespace {
 
@@ -73,9 +73,9 @@ operation operation_in(const json& entry, std::uint32_t block_size, std::uint64_
 }
 
 // Replays a log. The era that the log gives for an operation is checked on the way.
-kernel::model replay(const json& log) {
+kernel::guest_model replay(const json& log) {
   const std::uint32_t block_size = log.at("block_size");
-  kernel::model model(block_size);
+  kernel::guest_model model(block_size);
   std::uint64_t length = 0;
   for (const auto& entry : log.at("ops")) {
     const auto name = entry.value("op", "");
@@ -125,7 +125,7 @@ TEST_CASE("the model knows the eras that recorded images have") {
 }
 
 TEST_CASE("the model lets only blocks that were cut off show their old era") {
-  kernel::model model(8);
+  kernel::guest_model model(8);
   kernel::author author("model", 8, 80);
   author.write(2).write(7).reload(40).reload(80).write(8);
   model.run(author.finish().sessions.at(0));
@@ -143,8 +143,8 @@ TEST_CASE("the random schedules hold all that there is, and are the same for the
     const auto schedule = kernel::random_schedule(seed);
     const auto again = kernel::random_schedule(seed);
     REQUIRE(schedule.sessions.size() == again.sessions.size());
-    kernel::model model(schedule.block_size);
-    kernel::model model_again(schedule.block_size);
+    kernel::guest_model model(schedule.block_size);
+    kernel::guest_model model_again(schedule.block_size);
     for (std::size_t i = 0; i < schedule.sessions.size(); ++i) {
       model.run(schedule.sessions[i]);
       model_again.run(again.sessions[i]);

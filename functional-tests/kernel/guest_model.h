@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "../harness.h"
-#include "schedule.h"
+#include "guest_schedule.h"
 
 namespace kernel {
 
@@ -28,11 +28,11 @@ struct state {
   harness::truth truth(const std::vector<std::uint32_t>& shown) const;
 };
 
-class model {
+class guest_model {
  public:
   // Metadata of zeros; or what metadata already says.
-  explicit model(std::uint32_t block_size) : block_size_(block_size) {}
-  model(std::uint32_t block_size, const harness::truth& initial);
+  explicit guest_model(std::uint32_t block_size) : block_size_(block_size) {}
+  guest_model(std::uint32_t block_size, const harness::truth& initial);
 
   // Throw std::logic_error if the schedule itself is wrong, as with a write to a suspended device.
   void run(const session& session);

@@ -1,4 +1,4 @@
-// Reads the XML that era_dump prints, by hand: independent of the reader under test, and strict
+// Parses the XML that era_dump prints, by hand: independent of the code under test, and strict
 // about every byte of the form.
 #pragma once
 
@@ -27,7 +27,7 @@ struct dump {
 
 // Throws std::runtime_error at the first line that is not as it should be. A complete dump names
 // every bit and every era; a compact one only set bits and eras above 0.
-dump read_dump(std::string_view xml);
-dump read_compact_dump(std::string_view xml);
+dump parse_dump(std::string_view xml);
+dump parse_compact_dump(std::string_view xml);
 
 }  // namespace harness

@@ -1,4 +1,4 @@
-#include "schedule.h"
+#include "guest_schedule.h"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +15,7 @@ class generator {
  public:
   explicit generator(std::uint64_t seed) : random_(seed) {}
 
-  schedule generate(const std::string& name) {
+  guest_schedule generate(const std::string& name) {
     static constexpr std::array<std::uint32_t, 10> block_sizes = {8,  16, 24,  32,  40,
                                                                   64, 72, 128, 200, 256};
     block_size_ = pick(block_sizes);
@@ -41,7 +41,7 @@ class generator {
 
   std::uint64_t random_length() {
     if (one_in(4)) {
-      // A shrink to one of these may leave an array block behind.
+      // A shrink to one of these may leave a stale array block.
       return (eras_per_block * between(1, 3) + pick(std::array<std::uint64_t, 3>{0, 1, 5})) *
              block_size_;
     }
@@ -133,7 +133,7 @@ class generator {
 
 }  // namespace
 
-std::uint64_t schedule::origin_sectors() const {
+std::uint64_t guest_schedule::origin_sectors() const {
   std::uint64_t most = 0;
   for (const auto& session : sessions) {
     most = std::max(most, session.length);
@@ -203,7 +203,7 @@ author& author::add(operation what) {
   return *this;
 }
 
-schedule random_schedule(std::uint64_t seed) {
+guest_schedule random_schedule(std::uint64_t seed) {
   return generator(seed).generate("seed" + std::to_string(seed));
 }
 
