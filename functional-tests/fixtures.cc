@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "catch.h"
 #include "metadata_bytes.h"
 
 namespace fixtures {

@@ -3,7 +3,6 @@
 //
 // The tests are skipped if its tools are not there (fixtures.h).
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <cstdio>
 #include <future>
@@ -15,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "dump_reader.h"
 #include "fixtures.h"
 #include "harness.h"

@@ -1,7 +1,6 @@
 // era_simulate: its command line, its scripts, and what it leaves for the other tools. Whether its
 // target does what a kernel's does is the subject of replay_test.cc.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -9,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 #include "metadata_bytes.h"

@@ -1,7 +1,6 @@
 // Holds the sources to the layers that CMakeLists.txt declares.
 #include <algorithm>
 #include <array>
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <optional>
 #include <regex>
@@ -9,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "harness.h"
 
 namespace {
