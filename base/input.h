@@ -1,6 +1,6 @@
 // Reads a file from where it stands, and can be made to stop waiting for a pipe into which nothing
-// is written. A regular file is taken from the page cache as far as that has it, and the rest is read
-// past it, ahead, on another thread: a long document that is read once would only drive other
+// is written. A regular file is taken from the page cache as far as that has it, and the rest is
+// read past it, ahead, on another thread: a long document that is read once would only drive other
 // things out. One thread reads; any may call stop().
 #pragma once
 

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::size_t buffer_size = 256 * 1024;
 
-// What `path` leads to, so that a result replaces the file that a symbolic link leads to and not the link.
+// What `path` leads to, so that a result replaces the file that a symbolic link leads to and not
+// the link.
 std::string resolve(const std::string& path) {
   char resolved[PATH_MAX];
   return ::realpath(path.c_str(), resolved) != nullptr ? resolved : path;

@@ -2,8 +2,8 @@
 //
 // A file appears under its name only by commit(), complete and on stable storage: until then it is
 // a temporary file beside it, which goes away if the output is dropped. Devices, fifos and anything
-// else that is not a regular file are written in place. Every write, flush and close is checked; a failure
-// throws io_error naming the file, or broken_pipe. Not thread safe.
+// else that is not a regular file are written in place. Every write, flush and close is checked; a
+// failure throws io_error naming the file, or broken_pipe. Not thread safe.
 #pragma once
 
 #include <sys/types.h>

@@ -38,7 +38,7 @@ pd::block_nr blocks_needed(const contents& what) {
   const std::uint64_t bitset = pd::bitset_blocks(what.nr_blocks);
   const std::uint64_t eras = pd::array_blocks(what.nr_blocks, era::era_size);
   return pd::device_blocks(1 + eras + what.nr_writesets * bitset +
-                                   pd::tree_blocks(what.nr_writesets, era::writeset_value_size));
+                           pd::tree_blocks(what.nr_writesets, era::writeset_value_size));
 }
 
 pd::block_nr blocks_used(const contents& what, pd::block_nr device_size) {

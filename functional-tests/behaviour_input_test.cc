@@ -1,9 +1,9 @@
 // What the tools say to inputs that are not metadata, or cannot be read. The rules are written once
 // here and run for every tool that they concern.
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <regex>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 

@@ -2,9 +2,9 @@
 // written once here and run for every tool that has a result.
 #include <sys/stat.h>
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 #include "metadata_bytes.h"

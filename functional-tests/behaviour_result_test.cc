@@ -2,9 +2,9 @@
 // metadata byte for byte, and that damage ends in no result at all. What is printed for metadata of
 // a kernel is the subject of images_test.cc.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "catch.h"
 #include "dump_parser.h"
 #include "fixtures.h"
 #include "harness.h"

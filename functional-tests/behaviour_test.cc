@@ -1,8 +1,8 @@
 // What all tools share on the command line: help, version, and how a wrong call is refused. The
 // rules are written once here and run for every tool.
-#include <catch2/catch.hpp>
 #include <regex>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 #include "metadata_bytes.h"

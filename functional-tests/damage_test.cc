@@ -1,12 +1,12 @@
 // Metadata with blocks that went bad, or that ends too early: the tools notice, or have no need of
 // what is lost.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "harness.h"
 #include "metadata_bytes.h"
 #include "questions.h"

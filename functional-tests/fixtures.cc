@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "catch.h"
 #include "metadata_bytes.h"
 
 namespace fixtures {
@@ -39,20 +39,31 @@ std::string first_block(const std::string& path) {
   return block;
 }
 
-// Empty if the peer can be asked.
-std::string why_peer_is_missing() {
+struct peer_tools {
+  std::string version;  // empty if the peer cannot be asked
+  std::string why_not;
+};
+
+peer_tools find_peer() {
+  std::string version;
   for (const auto& tool : harness::metadata_tools()) {
     const auto path = peer_folder() + '/' + tool;
     try {
-      const auto version = harness::run({path, "-V"}).out;
-      if (version != "0.9.0\n") {
-        return path + " is not 0.9.0, but " + version.substr(0, version.find('\n'));
-      }
+      const auto said = harness::run({path, "-V"}).out;
+      version = said.substr(0, said.find('\n'));
     } catch (const std::system_error& failure) {
-      return failure.what();
+      return {"", failure.what()};
+    }
+    if (version != "0.9.0" && version != "1.1.0") {
+      return {"", path + " is " + version};
     }
   }
-  return "";
+  return {version, ""};
+}
+
+const peer_tools& peer() {
+  static const auto found = find_peer();
+  return found;
 }
 
 }  // namespace
@@ -215,12 +226,24 @@ const std::string& peer_folder() {
   return folder;
 }
 
+const std::string& peer_version() {
+  return peer().version;
+}
+
 bool peer_is_here() {
-  static const auto reason = why_peer_is_missing();
-  if (!reason.empty()) {
-    WARN("skipped: no thin-provisioning-tools 0.9.0: " << reason);
+  if (peer().version.empty()) {
+    WARN("skipped: no thin-provisioning-tools 0.9.0 or 1.1.0: " << peer().why_not);
   }
-  return reason.empty();
+  return !peer().version.empty();
+}
+
+bool peer_is_0_9_0() {
+  const bool is = peer().version == "0.9.0";
+  if (peer_is_here() && !is) {
+    WARN("skipped: this holds for thin-provisioning-tools 0.9.0, and " << peer_folder() << " has "
+                                                                       << peer().version);
+  }
+  return is;
 }
 
 std::set<std::string> names_in(const std::string& folder) {

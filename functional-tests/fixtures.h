@@ -91,8 +91,12 @@ class bench {
 // environment variable PEER_FOLDER names, or where Debian puts them.
 const std::string& peer_folder();
 
-// Whether they are there, and 0.9.0; says so in the test's output if not.
+// 0.9.0 or 1.1.0; empty if they are not there, or another version.
+const std::string& peer_version();
+
+// Whether it is one of these; whether it is 0.9.0. Prints what is skipped if not.
 bool peer_is_here();
+bool peer_is_0_9_0();
 
 // The names in a folder, to see whether something was left over.
 std::set<std::string> names_in(const std::string& folder);

@@ -497,13 +497,13 @@ const std::vector<image>& images() {
   return all;
 }
 
-const image& image_named(const std::string& name) {
+const image& image_named(std::string_view name) {
   for (const auto& candidate : images()) {
     if (candidate.name == name) {
       return candidate;
     }
   }
-  throw std::out_of_range("no image " + name);
+  throw std::out_of_range("no image " + std::string(name));
 }
 
 }  // namespace harness

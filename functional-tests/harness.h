@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace harness {
@@ -108,6 +109,6 @@ struct image {
 
 // All images, in the order of their names; and one by name.
 const std::vector<image>& images();
-const image& image_named(const std::string& name);
+const image& image_named(std::string_view name);
 
 }  // namespace harness

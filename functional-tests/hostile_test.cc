@@ -1,12 +1,12 @@
 // Metadata that lies with right checksums. Each line of the tables is one lie; era_check must find
 // it, and no tool may crash, hang, eat memory or print something wrong because of it.
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "dump_parser.h"
 #include "harness.h"
 #include "metadata_bytes.h"

@@ -1,7 +1,6 @@
 // The tools against metadata that a kernel wrote, whose last-written eras are known from the log of
 // what was done to the device.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "dump_parser.h"
 #include "harness.h"
 

@@ -1,10 +1,10 @@
 // The manual pages against the tools: each page documents the options that the tool has, all of
 // them and no others, and that of era_simulate the commands of its scripts.
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <regex>
 #include <sstream>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 

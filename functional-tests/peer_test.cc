@@ -1,20 +1,24 @@
 // Our tools beside the ones they replace, thin-provisioning-tools 0.9.0: the same answers, but for
-// the deviations listed in peer_deviations.cc.
+// the deviations listed in peer_deviations.cc. Beside 1.1.0, which deviates in other ways, they are
+// held against each other where both must be right: that each checks, dumps and restores what the
+// other has made.
 //
 // The tests are skipped if its tools are not there (fixtures.h).
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <cstdio>
 #include <future>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <random>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "dump_parser.h"
 #include "fixtures.h"
 #include "harness.h"
@@ -24,6 +28,7 @@ namespace {
 
 using fixtures::document;
 using fixtures::peer_folder;
+using fixtures::peer_is_0_9_0;
 using fixtures::peer_is_here;
 using harness::difference;
 using harness::result;
@@ -119,13 +124,37 @@ std::string truth_error(const subject& about, const question& asked, const resul
   return "";
 }
 
+// 1.1.0 prints no final newline, and other numbers of unset bits at the end of writesets.
+bool peer_is_verbatim() {
+  return fixtures::peer_version() == "0.9.0";
+}
+
+std::vector<std::uint32_t> meaning_of(const std::string& whole_dump) {
+  std::istringstream lines(whole_dump);
+  std::string compact;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("value=\"false\"") == std::string::npos &&
+        line.find(" era=\"0\"/>") == std::string::npos) {
+      compact += line + '\n';
+    }
+  }
+  return harness::parse_compact_dump(compact).fold();
+}
+
+std::string meaning_difference(const result& our_dump, const result& peers_dump) {
+  return meaning_of(our_dump.out) == meaning_of(peers_dump.out) ? "" : "the dumps differ in eras";
+}
+
 // How the answers differ. Of a check only the verdict is compared: its report is our own.
 std::string answer_difference(const question& asked, const result& ours, const result& peers) {
   if ((ours.status == 0) != (peers.status == 0)) {
     return "exit status " + std::to_string(ours.status) + " and the peer's " +
            std::to_string(peers.status) + ", " + ours.err + peers.err;
   }
-  return asked.command == command::check ? "" : difference(ours.out, peers.out);
+  if (asked.command == command::check) {
+    return "";
+  }
+  return peer_is_verbatim() ? difference(ours.out, peers.out) : meaning_difference(ours, peers);
 }
 
 // What is wrong with two answers, given the deviations that are expected.
@@ -180,19 +209,28 @@ struct tally {
   }
 };
 
+// What the list of deviations says of 0.9.0 is true of every version for a check or dump of what
+// was restored, and for nothing else.
+bool can_be_asked(const question& asked) {
+  return fixtures::peer_version() == "0.9.0" || asked.command == command::check ||
+         asked.command == command::dump;
+}
+
 // Asks all questions at the same time, as the peer sleeps for most of the time that a short answer
 // takes. Catch is for one thread only, so the outcomes are judged here.
 tally ask(const std::string& path, const subject& about, const std::vector<question>& questions) {
+  std::vector<question> asked;
+  std::copy_if(questions.begin(), questions.end(), std::back_inserter(asked), can_be_asked);
   std::vector<std::future<outcome>> outcomes;
-  outcomes.reserve(questions.size());
-  for (const auto& question : questions) {
+  outcomes.reserve(asked.size());
+  for (const auto& question : asked) {
     outcomes.push_back(
         std::async(std::launch::async, [&, question] { return ask_both(path, about, question); }));
   }
   tally tally;
-  for (std::size_t i = 0; i < questions.size(); ++i) {
+  for (std::size_t i = 0; i < asked.size(); ++i) {
     const auto [wrong, expected] = outcomes[i].get();
-    INFO(about.name << ", " << text_of(questions[i]));
+    INFO(about.name << ", " << text_of(asked[i]));
     CHECK(wrong == "");
     ++tally.asked;
     if (!expected.empty()) {
@@ -565,7 +603,7 @@ void check_document(const bench& bench, const document& made, const std::string&
 }  // namespace
 
 TEST_CASE("every image: the peer answers the same, but for the deviations listed", "[peer]") {
-  if (!peer_is_here()) {
+  if (!peer_is_0_9_0()) {
     return;
   }
   std::vector<words> table = {
@@ -673,7 +711,7 @@ TEST_CASE("random documents: both restore them, and read both restores alike", "
 }
 
 TEST_CASE("documents at the edge: both restore them, we read all of them", "[peer]") {
-  if (!peer_is_here()) {
+  if (!peer_is_0_9_0()) {
     return;
   }
   const bench bench;
@@ -684,7 +722,7 @@ TEST_CASE("documents at the edge: both restore them, we read all of them", "[pee
 }
 
 TEST_CASE("we restore every form of XML that the peer does", "[peer]") {
-  if (!peer_is_here()) {
+  if (!peer_is_0_9_0()) {
     return;
   }
   const bench bench;
@@ -694,7 +732,7 @@ TEST_CASE("we restore every form of XML that the peer does", "[peer]") {
 }
 
 TEST_CASE("we refuse to restore what the peer refuses", "[peer]") {
-  if (!peer_is_here()) {
+  if (!peer_is_0_9_0()) {
     return;
   }
   const bench bench;
@@ -704,7 +742,7 @@ TEST_CASE("we refuse to restore what the peer refuses", "[peer]") {
 }
 
 TEST_CASE("after a power cut the peer misses the blocks of the open era, and we do not", "[peer]") {
-  if (!peer_is_here()) {
+  if (!peer_is_0_9_0()) {
     return;
   }
   const bench bench;
@@ -731,7 +769,7 @@ TEST_CASE("after a power cut the peer misses the blocks of the open era, and we 
 TEST_CASE(
     "where writesets overlap our era_dump --logical has the newest era, the peer's the oldest",
     "[peer]") {
-  if (!peer_is_here()) {
+  if (!peer_is_0_9_0()) {
     return;
   }
   const bench bench;
@@ -751,7 +789,7 @@ TEST_CASE(
 
 TEST_CASE("the peer's --metadata-snapshot answers for the live metadata, ours for the snapshot",
           "[peer]") {
-  if (!peer_is_here()) {
+  if (!peer_is_0_9_0()) {
     return;
   }
   const bench bench;

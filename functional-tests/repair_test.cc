@@ -1,6 +1,5 @@
 // era_dump --repair: what is lost reads as written in the current era, everything else as it was.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -8,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "dump_parser.h"
 #include "harness.h"
 #include "metadata_bytes.h"

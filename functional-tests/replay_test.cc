@@ -7,7 +7,6 @@
 // must be equal in both. The number of metadata blocks in use depends on digestion; it must be
 // equal where the device has settled: at the start, and after digestion was waited for.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <cstdio>
 #include <future>
@@ -19,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "dump_parser.h"
 #include "fixtures.h"
 #include "harness.h"

@@ -1,8 +1,8 @@
 // What the tools take of the system: memory that does not grow with the device, and threads only
 // where they can be had.
-#include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 

@@ -1,12 +1,12 @@
 // What era_restore writes and where: the bytes of the superblock and the space map, large and odd
 // outputs, and outputs that cannot be had.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
 #include <random>
 #include <regex>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 

@@ -1,9 +1,9 @@
 // The XML that era_restore takes: all that either peer takes, and nothing else. Each document is
 // also read with an XML declaration before it, since a document in the plain form of a dump may be
 // read by other means.
-#include <catch2/catch.hpp>
 #include <regex>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 

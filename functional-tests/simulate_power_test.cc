@@ -1,12 +1,12 @@
 // era_simulate where the power fails, and where it verifies or invents its schedule: what its
 // options --verify and --random do, and what it costs.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 #include "metadata_bytes.h"

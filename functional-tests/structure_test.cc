@@ -2,7 +2,6 @@
 // must not know, and that each header stands by itself.
 #include <algorithm>
 #include <array>
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <future>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "catch.h"
 #include "harness.h"
 
 namespace {
@@ -161,9 +161,8 @@ bool includes_other_than(const line& line, Allowed may_include) {
 // Whether the text has the word, in one or more: `_` parts words, and "--option" is any option in
 // a comment or a string.
 std::regex pattern_of(const std::string& word) {
-  const std::string text = word == "--option"
-                               ? R"((//|").*(^|[^A-Za-z0-9_)\]])--[a-z])"
-                               : "(^|[^A-Za-z])" + word + "s?($|[^A-Za-z])";
+  const std::string text = word == "--option" ? R"((//|").*(^|[^A-Za-z0-9_)\]])--[a-z])"
+                                              : "(^|[^A-Za-z])" + word + "s?($|[^A-Za-z])";
   return std::regex(text, std::regex::icase | std::regex::optimize);
 }
 
@@ -212,8 +211,8 @@ TEST_CASE("each folder includes only from those that it may include from") {
         INFO(place(line));
         CHECK_FALSE(includes_other_than(line, [&](const fs::path& included) {
           const std::string folder = included.parent_path().string();
-          return folder == room.folder || std::count(room.may_include.begin(),
-                                                     room.may_include.end(), folder) > 0;
+          return folder == room.folder ||
+                 std::count(room.may_include.begin(), room.may_include.end(), folder) > 0;
         }));
       }
     }

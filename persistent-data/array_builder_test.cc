@@ -68,7 +68,7 @@ TEST(array_builder, makes_sound_arrays_of_all_lengths) {
 TEST(array_builder, leaves_elements_that_were_never_put_zero) {
   pd::memory_device device(20);
   pd::bulk_writer writer(device, 1, nullptr);
-  array_root array{pd::no_block, 4, 6 * 1018};
+  array_root array(pd::no_block, {4, 6 * 1018});
   pd::array_builder builder(writer, array);
   pd::test::put_element(builder.values_of(1), 5, 4, 77);
   pd::test::put_element(builder.values_of(4), 6, 4, 88);
@@ -81,10 +81,10 @@ TEST(array_builder, leaves_elements_that_were_never_put_zero) {
   }
 }
 
-TEST(array_builder, tells_which_blocks_it_has_written) {
+TEST(array_builder, says_which_blocks_it_has_written) {
   pd::memory_device device(20);
   pd::bulk_writer writer(device, 1, nullptr);
-  pd::array_builder builder(writer, {pd::no_block, 8, 5 * 509});
+  pd::array_builder builder(writer, {8, 5 * 509});
   EXPECT_TRUE(builder.written().empty());
   builder.values_of(0);
   builder.values_of(3);

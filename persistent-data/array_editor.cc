@@ -26,7 +26,7 @@ array_editor::array_editor(transaction_manager& transaction, const array_root& a
     : transaction_(transaction), tree_(transaction, array_blocks), array_(array) {}
 
 array_editor array_editor::make_empty(transaction_manager& transaction, std::uint32_t value_size) {
-  array_editor made(transaction, {no_block, value_size, 0});
+  array_editor made(transaction, array_root(no_block, {value_size, 0}));
   made.array_.root = made.tree_.make_empty();
   return made;
 }

@@ -34,15 +34,14 @@ inline void put_element(std::byte* values, std::uint64_t i, std::uint32_t value_
 
 inline array_root build_array(bulk_writer& writer, std::uint32_t value_size,
                               std::uint64_t nr_elements) {
-  array_root shape{no_block, value_size, nr_elements};
+  const array_shape shape{value_size, nr_elements};
   array_builder builder(writer, shape);
   const std::uint64_t capacity = array_capacity(value_size);
   for (std::uint64_t i = 0; i < nr_elements; ++i) {
     put_element(builder.values_of(i / capacity), i % capacity, value_size,
                 element_for(i, value_size));
   }
-  shape.root = builder.finish();
-  return shape;
+  return {builder.finish(), shape};
 }
 
 // By place; those that did not come back are empty.

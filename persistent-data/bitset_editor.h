@@ -34,8 +34,7 @@ class bitset_editor {
   void destroy() { words_.destroy(); }
 
  private:
-  bitset_editor(array_editor words, std::uint64_t nr_bits)
-      : words_(std::move(words)), nr_bits_(nr_bits) {}
+  bitset_editor(array_editor words, std::uint64_t nr_bits) : words_(words), nr_bits_(nr_bits) {}
 
   void fetch_word_of(std::uint64_t bit);
 

@@ -36,8 +36,8 @@ class block_reader {
   void read(const block_type& type, std::span<const block_nr> blocks, block_buffer& buffer,
             std::vector<std::optional<damage>>& faults);
 
-  // The same, but for check_head, which is left to the caller: a caller that looks at a block soon after
-  // finds it in the processor's cache.
+  // The same, but for check_head, which is left to the caller: a caller that looks at a block soon
+  // after finds it in the processor's cache.
   void fetch(const block_type& type, std::span<const block_nr> blocks, block_buffer& buffer,
              std::vector<std::optional<damage>>& faults);
 

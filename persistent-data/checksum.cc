@@ -1,15 +1,29 @@
 #include "persistent-data/checksum.h"
 
+#ifdef ERA_USE_ISAL
 #include <isa-l/crc.h>
+#endif
+
+#include <boost/crc.hpp>
 
 #include "base/bytes.h"
 
 namespace pd {
 
 std::uint32_t body_crc(const std::byte* block) {
+#ifdef ERA_USE_ISAL
   // ISA-L inverts neither before nor after and only reads, though its pointer is not const.
   auto* body = reinterpret_cast<unsigned char*>(const_cast<std::byte*>(block + 4));
   return crc32_iscsi(body, static_cast<int>(block_size - 4), 0xFFFFFFFF);
+#else
+  return body_crc_by_boost(block);
+#endif
+}
+
+std::uint32_t body_crc_by_boost(const std::byte* block) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0, true, true> crc;
+  crc.process_bytes(block + 4, block_size - 4);
+  return crc.checksum();
 }
 
 std::uint32_t stored_checksum(const std::byte* block) {

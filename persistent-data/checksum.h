@@ -23,6 +23,9 @@ inline constexpr block_type bitmap_block{240779, 8, "space map bitmap"};
 // the salt of the type that the block has.
 std::uint32_t body_crc(const std::byte* block);
 
+// The same without ISA-L: body_crc in builds that lack it, and here for the tests.
+std::uint32_t body_crc_by_boost(const std::byte* block);
+
 std::uint32_t stored_checksum(const std::byte* block);
 block_nr stored_number(const block_type& type, const std::byte* block);
 

@@ -17,12 +17,14 @@ std::uint32_t sealed(const block_type& type, pd::block_nr where, std::byte* bloc
   pd::seal_block(type, where, block);
   EXPECT_EQ(pd::stored_number(type, block), where);
   EXPECT_EQ(pd::body_crc(block) ^ pd::stored_checksum(block), type.salt);
+  EXPECT_EQ(pd::body_crc_by_boost(block) ^ pd::stored_checksum(block), type.salt);
   return pd::stored_checksum(block);
 }
 
 TEST(checksum, of_zero_blocks_is_as_the_format_says) {
   pd::block_buffer zeros(1);
   EXPECT_EQ(pd::body_crc(zeros.block(0)), 0x58CDA791U);
+  EXPECT_EQ(pd::body_crc_by_boost(zeros.block(0)), 0x58CDA791U);
   EXPECT_EQ(sealed(superblock_block, 0, zeros.block(0)), 0x5076581CU);
   EXPECT_EQ(sealed(pd::node_block, 0, zeros.block(0)), 0x58CC7E82U);
   EXPECT_EQ(sealed(pd::array_block, 0, zeros.block(0)), 0x7B4E41DEU);

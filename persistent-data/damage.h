@@ -1,5 +1,5 @@
-// Damage in metadata is data: the code that reads blocks, trees and space maps reports what is wrong
-// to a sink and goes on with the rest. What each kind means to a user (severity, consequence,
+// Damage in metadata is data: the code that reads blocks, trees and space maps reports what is
+// wrong to a sink and goes on with the rest. What each kind means to a user (severity, consequence,
 // repair) is for the layer above to say. Thread safety: that of the sink.
 #pragma once
 

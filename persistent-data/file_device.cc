@@ -288,7 +288,7 @@ void file_device::run_async(const plan& all, std::span<transfer* const> transfer
   std::vector<iocb*> pointers(transfers.size());
   for (std::size_t i = 0; i < transfers.size(); ++i) {
     transfer* const one = transfers[i];
-    const auto offset = static_cast<long long>(one->first * block_size);
+    const auto offset = static_cast<off_t>(one->first * block_size);
     const int count = static_cast<int>(one->nr_parts);
     if (writing) {
       ::io_prep_pwritev(&controls[i], file_.fd(), all.parts_of(*one), count, offset);

@@ -172,6 +172,7 @@ class space_map_check {
 
   void read_bitmaps() {
     std::vector<block_nr> blocks;
+    blocks.reserve(nr_bitmaps_);
     for (std::uint32_t i = 0; i < nr_bitmaps_; ++i) {
       blocks.push_back(decode_index_entry(index_.block(0), i).bitmap);
     }

@@ -13,8 +13,9 @@ pd::array_shape shape_of(array_filler::kind of, std::uint64_t nr_blocks) {
   return of == array_filler::kind::eras ? era_array_shape(nr_blocks) : pd::bitset_shape(nr_blocks);
 }
 
-const std::byte* word_of_bit(const std::byte* words, std::uint64_t bit) {
-  return words + pd::word_size * (bit / bits_per_word);
+// Where the word with that bit begins, in bytes.
+std::uint64_t place_of_word(std::uint64_t bit) {
+  return pd::word_size * (bit / bits_per_word);
 }
 
 }  // namespace
@@ -26,7 +27,8 @@ std::uint32_t array_filler::value_at(const std::byte* values, std::uint64_t i) c
   if (kind_ == kind::eras) {
     return base::get_le32(values + era_size * i);
   }
-  return static_cast<std::uint32_t>(base::get_le64(word_of_bit(values, i)) >> i % bits_per_word & 1);
+  return static_cast<std::uint32_t>(base::get_le64(values + place_of_word(i)) >> i % bits_per_word &
+                                    1);
 }
 
 void array_filler::set(std::byte* values, std::uint64_t first, std::uint64_t end,
@@ -35,7 +37,7 @@ void array_filler::set(std::byte* values, std::uint64_t first, std::uint64_t end
     if (kind_ == kind::eras) {
       base::put_le32(values + era_size * i, value);
     } else {
-      std::byte* const word = values + (word_of_bit(values, i) - values);
+      std::byte* const word = values + place_of_word(i);
       base::put_le64(word, base::get_le64(word) | std::uint64_t{value} << i % bits_per_word);
     }
   }

@@ -34,7 +34,7 @@ class array_filler {
   // Blocks that one array block holds, and how its values are read and written.
   std::uint64_t capacity() const {
     return kind_ == kind::eras ? eras_in_a_block
-                                : pd::array_capacity(pd::word_size) * pd::bits_per_word;
+                               : pd::array_capacity(pd::word_size) * pd::bits_per_word;
   }
   std::uint32_t value_at(const std::byte* values, std::uint64_t i) const;
   void set(std::byte* values, std::uint64_t first, std::uint64_t end, std::uint32_t value) const;

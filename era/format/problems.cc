@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "persistent-data/array.h"
+
 namespace era {
 namespace {
 
@@ -208,9 +210,8 @@ void damage_in::damaged(const pd::damage& found) {
   problem p{code_of(found.kind), at_, found.block, found.what, found.first_lost, found.end_lost};
   if (at_.in == structure::writeset) {
     // pd counts words of a bitset.
-    constexpr std::uint64_t bits_per_word = 64;
-    p.first_lost = std::min(p.first_lost * bits_per_word, nr_bits_);
-    p.end_lost = std::min(p.end_lost * bits_per_word, nr_bits_);
+    p.first_lost = std::min(p.first_lost * pd::bits_per_word, nr_bits_);
+    p.end_lost = std::min(p.end_lost * pd::bits_per_word, nr_bits_);
   } else if (at_.in == structure::writeset_tree) {
     const std::uint64_t end_of_eras = std::uint64_t{1} << 32;
     p.first_lost = std::min(p.first_lost, end_of_eras);

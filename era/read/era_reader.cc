@@ -159,8 +159,8 @@ class era_reader::bit_filler final : public window_filler {
       return;
     }
     for (std::uint64_t i = 0; i < count; i += bits_per_word) {
-      add(at + i,
-          bits_since(values + era_size * i, std::min<std::uint64_t>(bits_per_word, count - i), since_));
+      add(at + i, bits_since(values + era_size * i,
+                             std::min<std::uint64_t>(bits_per_word, count - i), since_));
     }
   }
 

@@ -56,7 +56,8 @@ class writeset_collector final : public pd::tree_visitor {
 // taken for so many bits by those that go on after damage.
 void drop_impossible_writesets(metadata& from, problem_sink& sink) {
   const block_nr usable = from.walk.reader.usable();
-  const std::uint64_t most = std::uint64_t{pd::array_capacity(pd::word_size)} * pd::bits_per_word * usable;
+  const std::uint64_t most =
+      std::uint64_t{pd::array_capacity(pd::word_size)} * pd::bits_per_word * usable;
   const auto impossible = [&](const writeset& set) { return set.nr_bits > most; };
   for (std::size_t i = 0; i < from.writesets.size(); ++i) {
     const writeset& set = from.writesets[i];
@@ -126,10 +127,9 @@ metadata metadata_file::read_state(const superblock& from, metadata_state which,
                                    pd::reference_counts* counts) {
   metadata found(blocks_, from, which);
   found.walk.counts = counts;
-  for (const block_nr taken : {from.location, from.metadata_snap}) {
-    if (taken < blocks_.usable()) {
-      found.walk.seen.insert(taken);
-    }
+  found.walk.seen.insert(from.location);
+  if (counts != nullptr && from.metadata_snap < blocks_.usable()) {
+    found.walk.seen.insert(from.metadata_snap);
   }
   writeset_collector collector(found, sink);
   pd::walk_btree(found.walk, from.writeset_tree_root, writeset_value_size, collector);

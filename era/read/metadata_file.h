@@ -29,7 +29,8 @@ class metadata_file {
   std::optional<superblock> read_superblock(block_nr where, problem_sink& sink);
 
   // Reads the writeset tree of a superblock that was found usable. The current writeset is left
-  // out of a snapshot, where it is stale. With `counts` every pointer met is counted.
+  // out of a snapshot, where it is stale. With `counts` every pointer met is counted, and
+  // the block of a metadata snapshot may not be in use for anything else.
   metadata read_state(const superblock& from, metadata_state which, problem_sink& sink,
                       pd::reference_counts* counts = nullptr);
 

@@ -262,8 +262,9 @@ bool live_metadata::find_lowest_archived() {
     return false;
   }
   if (*era > UINT32_MAX) {
-    refuse_writeset_tree(problem_code::writeset_era, *era,
-                         "a writeset has the key " + std::to_string(*era) + ", which is not an era");
+    refuse_writeset_tree(
+        problem_code::writeset_era, *era,
+        "a writeset has the key " + std::to_string(*era) + ", which is not an era");
   }
   const auto value = tree.find(superblock_.writeset_tree_root, *era);
   if (!value) {

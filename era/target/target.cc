@@ -234,6 +234,7 @@ void target::work() {
   const std::vector<waiting_write> ready = std::move(waiting_);
   waiting_.clear();
   std::vector<block_range> ranges;
+  ranges.reserve(ready.size());
   for (const waiting_write& write : ready) {
     ranges.push_back(write.blocks);
   }

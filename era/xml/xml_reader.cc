@@ -1,7 +1,5 @@
 #include "era/xml/xml_reader.h"
 
-#include <expat.h>
-
 #include <algorithm>
 #include <array>
 #include <exception>
@@ -15,6 +13,7 @@
 #include "base/input.h"
 #include "base/number.h"
 #include "era/format/superblock.h"
+#include "era/xml/expat.h"
 #include "era/xml/xml_events.h"
 #include "era/xml/xml_scanner.h"
 
@@ -143,7 +142,7 @@ class reader {
       refuse(std::string(XML_ErrorString(XML_GetErrorCode(parser_.get()))) +
              ".  Is this XML as era_dump writes it?");
     }
-    if (fed_ - XML_GetCurrentByteIndex(parser_.get()) > longest_token) {
+    if (fed_ - XML_GetCurrentByteIndex64(parser_.get()) > longest_token) {
       refuse("a tag or comment of more than a million bytes");
     }
     note_where(text);
@@ -225,7 +224,8 @@ class reader {
   }
 
   void note_tag_end() {
-    tag_end_ = XML_GetCurrentByteIndex(parser_.get()) + XML_GetCurrentByteCount(parser_.get());
+    tag_end_ = XML_GetCurrentByteIndex64(parser_.get()) +
+               static_cast<std::int64_t>(XML_GetCurrentByteCount64(parser_.get()));
   }
 
   // An external document type is not read, and Expat drops references to what may be declared in it
@@ -234,10 +234,10 @@ class reader {
     if (!external_dtd_) {
       return;
     }
-    int offset = 0;
-    int size = 0;
-    const char* const context = XML_GetInputContext(parser_.get(), &offset, &size);
-    const std::string_view rest(context + offset, static_cast<std::size_t>(size - offset));
+    std::int64_t offset = 0;
+    std::uint64_t size = 0;
+    const char* const context = XML_GetInputContext64(parser_.get(), &offset, &size);
+    const std::string_view rest(context + offset, size - static_cast<std::uint64_t>(offset));
     char quote = 0;
     for (std::size_t at = 0; at < rest.size() && (quote != 0 || rest[at] != '>'); ++at) {
       if (rest[at] == quote) {
@@ -251,8 +251,8 @@ class reader {
   }
 
   text_position here() const {
-    return {XML_GetCurrentLineNumber(parser_.get()) + scanned_lines_,
-            static_cast<std::uint32_t>(XML_GetCurrentColumnNumber(parser_.get()) + 1)};
+    return {XML_GetCurrentLineNumber64(parser_.get()) + scanned_lines_,
+            static_cast<std::uint32_t>(XML_GetCurrentColumnNumber64(parser_.get()) + 1)};
   }
 
   [[noreturn]] void refuse(const std::string& reason) const { refuse_xml(name_, here(), reason); }

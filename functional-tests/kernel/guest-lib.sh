@@ -2,6 +2,7 @@
 # NAME is a device of the device mapper, SECTOR and SECTORS are counted in 512 bytes. Whatever fails
 # ends the script (set -e), unless it is called through `refused`: that turns set -e off within, so
 # functions that may be refused chain their commands.
+# shellcheck shell=sh disable=SC3043  # busybox has local
 
 dm() { dmsetup --noudevsync "$@"; }
 
@@ -47,6 +48,7 @@ era_status() {
 era_settle() {
   local name=$1 last='' same=0
   while [ "$same" -lt 6 ]; do
+    # shellcheck disable=SC2046  # the words of the status
     set -- $(dm status "$name")
     if [ "${5:-}" = "$last" ]; then same=$((same + 1)); else same=0; fi
     last=${5:-}

@@ -1,10 +1,10 @@
 #include "guest.h"
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <sstream>
 #include <stdexcept>
 
+#include "../catch.h"
 #include "../harness.h"
 
 namespace kernel {

@@ -3,7 +3,6 @@
 #include "guest_model.h"
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -11,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "../catch.h"
 #include "../harness.h"
 #include "guest_schedule.h"
 

@@ -1,9 +1,9 @@
 // The guests themselves: what run-guest promises.
 #include "guest.h"
 
-#include <catch2/catch.hpp>
 #include <string>
 
+#include "../catch.h"
 #include "../harness.h"
 
 TEST_CASE("what a kernel logs in trouble is a complaint, and nothing else is") {

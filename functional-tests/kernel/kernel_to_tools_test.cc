@@ -1,10 +1,10 @@
 // What a real kernel writes, the tools read: schedules run in a guest, and the tools' answers are
 // held against a plain model of the device.
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "../catch.h"
 #include "batch.h"
 #include "guest.h"
 #include "guest_schedule.h"

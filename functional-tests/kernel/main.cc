@@ -1,7 +1,7 @@
 #define CATCH_CONFIG_RUNNER
-#include <catch2/catch.hpp>
 #include <csignal>
 
+#include "../catch.h"
 #include "guest.h"
 
 int main(int argc, char** argv) {

@@ -1,13 +1,13 @@
 // The power is cut while writes and checkpoints are going on: whatever had reached the origin must
 // be in the metadata, and everything from before untouched.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <fstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "../catch.h"
 #include "../dump_parser.h"
 #include "../harness.h"
 #include "guest.h"

@@ -7,6 +7,7 @@
 # The origin holds data, the others zeros. Afterwards `result` is what one reads through the cache,
 # and `control_result` what one would read without the invalidation.
 # Prints facts as "NAME VALUE", and the list of changed blocks after "changed:".
+# shellcheck shell=sh disable=SC2154,SC3043
 
 # cache_table METADATA DATA ORIGIN MODE POLICY
 cache_table() { echo "0 $length cache $1 $2 $3 $cache_block 1 $4 $5 0"; }
@@ -112,6 +113,7 @@ era_message era take_metadata_snap
 era_invalidate --metadata-snapshot --written-since "$since" "$era_metadata" >/tmp/changed.xml
 era_message era drop_metadata_snap
 changed_cache_blocks >/tmp/cblocks
+# shellcheck disable=SC2046  # one argument a block
 [ ! -s /tmp/cblocks ] || dm message cache 0 invalidate_cblocks $(cat /tmp/cblocks)
 cache_reload "$mode" smq
 copy_disk /dev/mapper/cache "$result"

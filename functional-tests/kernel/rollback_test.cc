@@ -1,12 +1,12 @@
 // The reason why dm-era is: dm-cache on top of it stays right when the origin is rolled back by its
 // vendor, with the help of era_invalidate on the live device. And without that help it does not.
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <iostream>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "../catch.h"
 #include "../harness.h"
 #include "guest.h"
 

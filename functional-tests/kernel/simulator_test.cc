@@ -1,10 +1,10 @@
 // The simulator against the kernel: the same schedules through both come to the same, each goes on
 // with what the other left, and both refuse the same in the same words.
-#include <catch2/catch.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "../catch.h"
 #include "../dump_parser.h"
 #include "../fixtures.h"
 #include "../harness.h"

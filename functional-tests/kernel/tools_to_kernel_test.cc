@@ -1,11 +1,11 @@
 // What era_restore writes, a real kernel takes for its own: it opens the metadata, digests its
 // writesets, adds new eras, and no last-written era is lost.
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "../catch.h"
 #include "../dump_parser.h"
 #include "../fixtures.h"
 #include "../harness.h"
