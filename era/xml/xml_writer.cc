@@ -56,7 +56,7 @@ void xml_writer::eras(std::span<const contents_run> runs) {
 
 void xml_writer::eras(window_ptr window) {
   begin_era_array();
-  add_window(std::move(window));
+  add_window(window);
 }
 
 void xml_writer::end() {
@@ -71,7 +71,7 @@ void xml_writer::end() {
   printer_.finish();
 }
 
-void xml_writer::add_window(window_ptr window) {
+void xml_writer::add_window(const window_ptr& window) {
   if (window->first != next_) {
     throw std::logic_error("a window that does not follow the one before it");
   }

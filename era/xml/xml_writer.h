@@ -20,7 +20,7 @@ class xml_writer final : public contents_sink {
   void begin(const superblock_facts& facts) override;
   void begin_writeset(std::uint32_t era, std::uint32_t nr_bits, text_position at) override;
   void bits(std::span<const contents_run> runs) override { add_runs(runs); }
-  void bits(window_ptr window) override { add_window(std::move(window)); }
+  void bits(window_ptr window) override { add_window(window); }
   void end_writeset() override;
   void eras(std::span<const contents_run> runs) override;
   void eras(window_ptr window) override;
@@ -31,7 +31,7 @@ class xml_writer final : public contents_sink {
 
   void begin_era_array();
   void add_runs(std::span<const contents_run> runs);
-  void add_window(window_ptr window);
+  void add_window(const window_ptr& window);
   void fill_up_to(std::uint64_t end);
   void fill(std::uint64_t end, std::uint32_t value);
   void send_pending();
