@@ -10,6 +10,9 @@ namespace {
 
 constexpr unsigned most_threads = 8;
 
+// Pieces that wait for each thread: so many that put() sleeps and wakes for several at a time.
+constexpr std::size_t waiting_for_each = 8;
+
 }  // namespace
 
 ordered_printer::ordered_printer(output& out, unsigned threads) : out_(out) {
@@ -33,7 +36,7 @@ ordered_printer::~ordered_printer() {
     ended_ = true;
     waiting_.clear();
   }
-  changed_.notify_all();
+  wake_all();
   for (std::thread& thread : threads_) {
     thread.join();
   }
@@ -45,6 +48,12 @@ void ordered_printer::throw_failure() const {
   }
 }
 
+void ordered_printer::wake_all() {
+  has_room_.notify_all();
+  has_pieces_.notify_all();
+  turn_passed_.notify_all();
+}
+
 void ordered_printer::put(text_maker make) {
   std::unique_lock lock(mutex_);
   throw_failure();
@@ -54,16 +63,17 @@ void ordered_printer::put(text_maker make) {
     throw_failure();
     return;
   }
-  changed_.wait(lock, [&] { return waiting_.size() < threads_.size() || failure_; });
+  has_room_.wait(lock,
+                 [&] { return waiting_.size() < waiting_for_each * threads_.size() || failure_; });
   throw_failure();
   waiting_.push_back({given_++, std::move(make)});
   lock.unlock();
-  changed_.notify_all();
+  has_pieces_.notify_one();
 }
 
 void ordered_printer::finish() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return printed_ == given_ || failure_; });
+  has_room_.wait(lock, [&] { return printed_ == given_ || failure_; });
   throw_failure();
 }
 
@@ -71,15 +81,18 @@ void ordered_printer::work() {
   text room;
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [&] { return !waiting_.empty() || ended_ || failure_; });
+    has_pieces_.wait(lock, [&] { return !waiting_.empty() || ended_ || failure_; });
     if (failure_ || waiting_.empty()) {
       return;
     }
     {
       const numbered piece = std::move(waiting_.front());
       waiting_.pop_front();
+      const bool half_empty = waiting_.size() == waiting_for_each * threads_.size() / 2;
       lock.unlock();
-      changed_.notify_all();
+      if (half_empty) {
+        has_room_.notify_one();
+      }
       make_and_print(piece, room);
     }
     lock.lock();
@@ -99,7 +112,7 @@ void ordered_printer::make_and_print(const numbered& piece, text& room) {
 
 void ordered_printer::print(std::uint64_t number, const text& piece, std::exception_ptr failure) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return printed_ == number || failure_; });
+  turn_passed_.wait(lock, [&] { return printed_ == number || failure_; });
   if (failure_) {
     return;
   }
@@ -114,8 +127,16 @@ void ordered_printer::print(std::uint64_t number, const text& piece, std::except
   }
   failure_ = failure;
   ++printed_;
+  const bool all_done = printed_ == given_;
   lock.unlock();
-  changed_.notify_all();
+  if (failure) {
+    wake_all();
+    return;
+  }
+  turn_passed_.notify_all();
+  if (all_done) {
+    has_room_.notify_one();
+  }
 }
 
 }  // namespace base

@@ -47,10 +47,13 @@ class ordered_printer {
   void make_and_print(const numbered& piece, text& room);
   void print(std::uint64_t number, const text& piece, std::exception_ptr failure);
   void throw_failure() const;
+  void wake_all();
 
   output& out_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable has_room_;     // for put() and finish()
+  std::condition_variable has_pieces_;   // for threads with nothing to do
+  std::condition_variable turn_passed_;  // for threads that have a piece to print
   std::deque<numbered> waiting_;
   std::uint64_t given_ = 0;    // pieces
   std::uint64_t printed_ = 0;  // of them, in order; one that failed counts
