@@ -21,7 +21,7 @@ struct option {
 
 struct command {
   const char* name;
-  const char* synopsis;         // behind the name: "[options] {device|file}"
+  const char* synopsis;         // after the name: "[options] {device|file}"
   const char* summary;          // one line, what it does
   std::vector<option> options;  // --help and --version are added to them
   bool takes_input = true;      // one file besides the options

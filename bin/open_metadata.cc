@@ -8,7 +8,8 @@
 namespace cli {
 namespace {
 
-// Only asked of what has no valid checksum: then a beginning that reads like a tag is no accident.
+// Only asked of what has no valid checksum: then a beginning that reads like a tag is not an
+// accident.
 bool looks_like_xml(std::string_view bytes) {
   if (bytes.starts_with("\xEF\xBB\xBF")) {
     bytes.remove_prefix(3);

@@ -1,4 +1,4 @@
-// The head that every metadata block has: a checksum, whose constant tells the type of block, and
+// The head that every metadata block has: a checksum, whose constant says the type of block, and
 // the block's own number (doc/format.md 1.1). Thread safe: no state.
 #pragma once
 

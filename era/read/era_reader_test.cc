@@ -130,7 +130,7 @@ class reading {
       if (i < count) {
         bits.push_back(bit);
       } else {
-        EXPECT_FALSE(bit) << "a bit behind the end";
+        EXPECT_FALSE(bit) << "a bit past the end";
       }
     }
     return bits;

@@ -40,7 +40,8 @@ struct model {
   }
 };
 
-// Builds metadata piece by piece and counts references, one a block unless told otherwise.
+// Builds metadata piece by piece and counts references, one a block unless add_reference() says
+// otherwise.
 class metadata_maker {
  public:
   explicit metadata_maker(pd::memory_device& device) : writer_(device, 1, nullptr) {}

@@ -70,7 +70,7 @@ class reader {
     XML_SetStartDoctypeDeclHandler(parser_.get(), on_doctype);
   }
 
-  // Replaces `into` by what the next part of the document says. False behind its end, or where it
+  // Replaces `into` by what the next part of the document says. False past its end, or where it
   // was refused: then that is the last of what `into` says.
   bool read_part(xml_events& into) {
     if (ended_) {
@@ -94,7 +94,7 @@ class reader {
     void operator()(XML_Parser parser) const { XML_ParserFree(parser); }
   };
 
-  // False behind the end of the document.
+  // False past the end of the document.
   bool parse_next_chunk() {
     if (kept_ == buffer_.size()) {
       parse({buffer_.data(), kept_}, false);
@@ -185,7 +185,7 @@ class reader {
 
   std::uint64_t next_line() const { return scanned_lines_ + lines_fed_ + 1; }
 
-  // Exceptions must not pass through Expat: they are kept and thrown again behind it.
+  // Exceptions must not pass through Expat: they are kept and thrown again after it.
   template <typename Action>
   void guarded(Action action) {
     if (failure_) {
@@ -454,7 +454,7 @@ class reader {
   long long fed_ = 0;                // bytes given to Expat
   std::uint64_t lines_fed_ = 0;      // in them
   std::uint64_t scanned_lines_ = 0;  // that the scanner took instead
-  long long tag_end_ = -1;           // behind the last tag that Expat met
+  long long tag_end_ = -1;           // after the last tag that Expat met
   bool between_elements_ = false;
   bool plain_lines_ = true;
   inside inside_ = inside::nothing;

@@ -44,10 +44,10 @@ inline std::uint64_t number_of(std::uint64_t bytes, std::ptrdiff_t count) {
 }
 
 // Takes numbers that mostly have as many digits as the one before. Where that is so, the processor
-// can go on with what is behind the number before it knows the number.
+// can go on with what is after the number before it knows the number.
 class number_taker {
  public:
-  // One to ten digits that fit 32 bits, and the quote behind them.
+  // One to ten digits that fit 32 bits, and the quote after them.
   bool take(const char*& at, std::uint32_t& value) {
     const std::uint64_t bytes = next_digits(at);
     if (at[usual_] == '"' && no_digits(bytes) << (64 - 8 * usual_) == 0) {

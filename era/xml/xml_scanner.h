@@ -4,7 +4,7 @@
 //     <bit block="17" value="true"/>
 //     <era block="17" era="5"/>
 //
-// after any number of blanks, with nothing behind it in the line. Anything else ends the scan; what
+// after any number of blanks, with nothing after it in the line. Anything else ends the scan; what
 // it is, is for Expat to say. Thread safe: no state that changes.
 #pragma once
 

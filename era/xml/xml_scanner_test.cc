@@ -23,12 +23,12 @@ struct scanned {
   std::size_t bytes;
 };
 
-// What is behind the lines in a document, so that the scanner may look at it.
-const std::string behind(100, ' ');
+// What is after the lines in a document, so that the scanner may look at it.
+const std::string what_follows(100, ' ');
 
 scanned scan(leaf_scanner::kind of, const std::string& lines) {
   std::vector<leaf_scanner::leaf> leaves(lines.size());
-  const auto taken = leaf_scanner(of, UINT64_MAX, UINT32_MAX).scan(lines + behind, leaves);
+  const auto taken = leaf_scanner(of, UINT64_MAX, UINT32_MAX).scan(lines + what_follows, leaves);
   leaves.resize(taken.lines);
   scanned all{"", taken.bytes};
   for (const leaf_scanner::leaf& leaf : leaves) {
@@ -79,7 +79,8 @@ TEST(xml_scanner, takes_no_line_that_is_not_there_in_full) {
 }
 
 TEST(xml_scanner, leaves_what_is_out_of_range_to_others) {
-  const std::string text = "<era block=\"8\" era=\"5\"/>\n<era block=\"9\" era=\"5\"/>\n" + behind;
+  const std::string text =
+      "<era block=\"8\" era=\"5\"/>\n<era block=\"9\" era=\"5\"/>\n" + what_follows;
   EXPECT_EQ(nr_scanned({leaf_scanner::kind::eras, 9, 5}, text), 1U);
   EXPECT_EQ(nr_scanned({leaf_scanner::kind::eras, 10, 4}, text), 0U);
   EXPECT_EQ(nr_scanned({leaf_scanner::kind::eras, 10, 5}, text), 2U);
@@ -90,7 +91,7 @@ TEST(xml_scanner, takes_no_more_than_there_is_room_for) {
   EXPECT_EQ(line.size(), leaf_scanner::shortest_line);
   const leaf_scanner scanner(leaf_scanner::kind::eras, 10, 5);
   std::vector<leaf_scanner::leaf> room(2);
-  const leaf_scanner::result taken = scanner.scan(line + line + line + behind, room);
+  const leaf_scanner::result taken = scanner.scan(line + line + line + what_follows, room);
   EXPECT_EQ(taken.lines, 2U);
   EXPECT_EQ(taken.bytes, 2 * line.size());
 }
@@ -281,7 +282,7 @@ TEST(xml_scanner, takes_no_line_out_of_the_midst_of_utf_16) {
       utf_16(
           "<superblock uuid=\"\" block_size=\"128\" nr_blocks=\"10\" current_era=\"5\">"
           "<era_array>") +
-      "\n    <era block=\"1\" era=\"1\"/>\n" + utf_16("</era_array></superblock>" + behind);
+      "\n    <era block=\"1\" era=\"1\"/>\n" + utf_16("</era_array></superblock>" + what_follows);
   EXPECT_EQ(read(document, false), "s 128 10 5\n.\n");
   EXPECT_EQ(read(document, true), "s 128 10 5\n.\n");
 }
