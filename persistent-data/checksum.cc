@@ -1,6 +1,6 @@
 #include "persistent-data/checksum.h"
 
-#ifdef ERA_USE_ISAL
+#ifdef USE_ISAL
 #include <isa-l/crc.h>
 #endif
 
@@ -11,7 +11,7 @@
 namespace pd {
 
 std::uint32_t body_crc(const std::byte* block) {
-#ifdef ERA_USE_ISAL
+#ifdef USE_ISAL
   // ISA-L inverts neither before nor after and only reads, though its pointer is not const.
   auto* body = reinterpret_cast<unsigned char*>(const_cast<std::byte*>(block + 4));
   return crc32_iscsi(body, static_cast<int>(block_size - 4), 0xFFFFFFFF);
