@@ -66,6 +66,13 @@ const peer_tools& peer() {
   return found;
 }
 
+bool peer_skipped = false;
+
+void skip_peer(const std::string& reason) {
+  peer_skipped = true;
+  WARN("skipped: " << reason);
+}
+
 }  // namespace
 
 std::uint32_t u32_at(const std::string& bytes, std::size_t offset) {
@@ -232,7 +239,7 @@ const std::string& peer_version() {
 
 bool peer_is_here() {
   if (peer().version.empty()) {
-    WARN("skipped: no thin-provisioning-tools 0.9.0 or 1.1.0: " << peer().why_not);
+    skip_peer("no thin-provisioning-tools 0.9.0 or 1.1.0: " + peer().why_not);
   }
   return !peer().version.empty();
 }
@@ -240,10 +247,13 @@ bool peer_is_here() {
 bool peer_is_0_9_0() {
   const bool is = peer().version == "0.9.0";
   if (peer_is_here() && !is) {
-    WARN("skipped: this holds for thin-provisioning-tools 0.9.0, and " << peer_folder() << " has "
-                                                                       << peer().version);
+    skip_peer("for thin-provisioning-tools 0.9.0, not " + peer().version);
   }
   return is;
+}
+
+bool any_peer_skipped() {
+  return peer_skipped;
 }
 
 std::set<std::string> names_in(const std::string& folder) {

@@ -97,6 +97,8 @@ const std::string& peer_version();
 // Whether it is one of these; whether it is 0.9.0. Prints what is skipped if not.
 bool peer_is_here();
 bool peer_is_0_9_0();
+// Whether either has said no.
+bool any_peer_skipped();
 
 // The names in a folder, to see whether something was left over.
 std::set<std::string> names_in(const std::string& folder);
