@@ -1,5 +1,5 @@
-// How far a long task has come: a core reports to `progress`, and its caller decides what to make of
-// that. Not thread safe.
+// How far a long task has come: a core reports to `progress`, and its caller decides what to make
+// of that. Not thread safe.
 #pragma once
 
 #include <chrono>
