@@ -1,0 +1,16 @@
+// What else uses a regular file: a loop device that makes a block device of it writes where the
+// page cache of the file is not looked at, and whoever writes to the file writes into that device.
+// Thread safe: no state.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <string>
+
+namespace base {
+
+// The loop device that has this file attached, "/dev/loop3"; empty if none has. Asks
+// /sys/block/loop*/loop/backing_file, so a file that was renamed since is not found there.
+std::string loop_device_on(const struct stat& file);
+
+}  // namespace base
