@@ -90,6 +90,11 @@ void json_writer::boolean(std::string_view name, bool value) {
   out_ << (value ? "true" : "false");
 }
 
+void json_writer::null(std::string_view name) {
+  begin_value(name);
+  out_ << "null";
+}
+
 void json_writer::quoted(std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   out_ << "\"";

@@ -23,6 +23,7 @@ class json_writer {
   void text(std::string_view name, std::string_view value);
   void number(std::string_view name, std::uint64_t value);
   void boolean(std::string_view name, bool value);
+  void null(std::string_view name);
 
  private:
   void begin_value(std::string_view name);

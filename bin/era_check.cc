@@ -12,6 +12,8 @@ const cli::command command{
     "[options] {device|file}",
     "Checks the metadata of an era device and reports every problem.",
     {{'q', "quiet", nullptr, "print nothing; the exit status says it"},
+     {0, "metadata-snapshot", nullptr, "check what the snapshot holds; the device may be live",
+      "metadata-snap"},
      {0, "super-block-only", nullptr, "check the superblock alone"},
      {0, "ignore-non-fatal-errors", nullptr, "succeed if nothing worse is found"},
      {0, "format", "FORMAT", "form of the report: text (default) or json"}}};
@@ -35,13 +37,15 @@ std::string verdict(const era::check_summary& summary, const std::string& file) 
 
 cli::exit_status check(const cli::arguments& given) {
   const std::string& file = given.input();
-  pd::file_device device = cli::open_metadata(file, command.name, era::metadata_state::live);
+  const era::metadata_state which = cli::state_to_read(given);
+  pd::file_device device = cli::open_metadata(file, command.name, which);
   base::output out("-");
   const std::unique_ptr<era::check_report> report = choose_report(given, out);
   base::progress_bar progress(!given.has("quiet"));
+  era::bounded_sink problems(*report);
   const era::check_summary summary =
-      era::check(device, {given.has("super-block-only")}, *report, progress);
-  report->finish(summary);
+      era::check(device, {given.has("super-block-only"), which}, problems, progress);
+  report->finish(summary, problems);
   out.commit();
   const bool sound =
       summary.errors == 0 && (summary.nonfatal == 0 || given.has("ignore-non-fatal-errors"));

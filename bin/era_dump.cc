@@ -1,5 +1,5 @@
-#include <cstdio>
-
+#include "base/message.h"
+#include "base/number.h"
 #include "bin/command_line.h"
 #include "bin/open_metadata.h"
 #include "era/read/contents_reader.h"
@@ -23,32 +23,50 @@ class repair_log final : public era::problem_sink {
   explicit repair_log(std::string file) : file_(std::move(file)) {}
 
   void found(const era::problem& p) override {
-    if (row_of(p.code).how_bad != era::severity::error) {
+    if (!is_error(p)) {
       return;
     }
-    const bool assumed = p.loses() || p.at.in == era::structure::writeset_tree;
-    std::fprintf(stderr, "%s: %s%s\n", file_.c_str(), sentence_of(p).c_str(),
-                 assumed ? "; taken as written in the current era" : "");
+    base::say(file_ + ": " + sentence_of(p) + assumption(p));
   }
 
  private:
+  static std::string assumption(const era::problem& p) {
+    switch (p.code) {
+      case era::problem_code::writeset_gap:
+        return "; every block is taken as written then";
+      case era::problem_code::era_above_current:
+        return "; the current era is raised";
+      case era::problem_code::writeset_era:
+        return p.loses() ? "" : "; the current era is raised if this one is later";
+      default:
+        return p.loses() || p.at.in == era::structure::writeset_tree
+                   ? "; taken as written in the current era"
+                   : "";
+    }
+  }
+
   std::string file_;
 };
 
 cli::exit_status dump(const cli::arguments& given) {
   const std::string& file = given.input();
-  const era::contents_options options{cli::state_to_read(given), given.has("logical")};
+  const era::contents_options options{cli::state_to_read(given), given.has("logical"),
+                                      given.has("repair")};
   pd::file_device device = cli::open_metadata(file, command.name, options.state);
   base::output out(given.value("output", "-"), file);
   era::metadata_file metadata(device);
   era::strict_sink strict(file);
-  repair_log tolerant(file);
+  repair_log log(file);
+  era::bounded_sink tolerant(log);
   era::xml_writer xml(out, given.has("compact"));
   base::progress_bar progress(true);
   era::send_contents(metadata, options,
                      given.has("repair") ? static_cast<era::problem_sink&>(tolerant) : strict, xml,
                      progress);
   out.commit();
+  if (tolerant.not_shown() > 0) {
+    base::say(file + ": " + base::counted(tolerant.not_shown(), "more problem") + " like these");
+  }
   return cli::exit_status::success;
 }
 

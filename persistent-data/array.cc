@@ -45,7 +45,21 @@ class index_reader final : public tree_visitor {
 
  private:
   void entry(std::uint64_t key, block_nr block) {
-    if (key >= array_.nr_array_blocks()) {
+    const bool stale = key >= array_.nr_array_blocks();
+    if (block == no_block || block >= context_.reader.usable()) {
+      const damage found{
+          damage_kind::block_out_of_range, block,
+          describe_out_of_range("array block " + std::to_string(key), context_.reader.usable())};
+      if (stale) {
+        visitor_.damaged(found);  // who changes the tree meets it, though no reader does
+        return;
+      }
+      expect_key(key);
+      next_key_ = key + 1;
+      report_lost(found, key, key + 1);
+      return;
+    }
+    if (stale) {
       visitor_.damaged({damage_kind::array_block_stale, block,
                         "array block " + std::to_string(key) +
                             " lies beyond the end of an array of " +
@@ -54,13 +68,7 @@ class index_reader final : public tree_visitor {
     }
     expect_key(key);
     next_key_ = key + 1;
-    if (block == no_block || block >= context_.reader.usable()) {
-      report_lost(
-          {damage_kind::block_out_of_range, block,
-           "named as array block " + std::to_string(key) + ", but metadata blocks are 1 to " +
-               std::to_string(context_.reader.usable() - 1)},
-          key, key + 1);
-    } else if (!context_.seen.insert(block)) {
+    if (!context_.seen.insert(block)) {
       report_lost({damage_kind::block_seen_twice, block,
                    "array block " + std::to_string(key) + ": another pointer leads here as well"},
                   key, key + 1);

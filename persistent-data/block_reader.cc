@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/number.h"
+
 namespace pd {
 namespace {
 
@@ -31,6 +33,11 @@ std::string describe_bad_checksum(const block_type& expected, const std::byte* b
   }
   return "bad checksum " + hex(stored) + ", " + with_article(expected) + " would have " +
          hex(crc ^ expected.salt);
+}
+
+std::string describe_out_of_range(const std::string& named_as, block_nr nr_blocks) {
+  return "named as " + named_as + ", but the device has " +
+         base::counted(nr_blocks, "metadata block") + ", the superblock being the first";
 }
 
 std::optional<damage> check_head(const block_type& type, block_nr where, const std::byte* block) {
@@ -64,8 +71,7 @@ void block_reader::fetch(const block_type& type, std::span<const block_nr> block
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     if (blocks[i] == no_block || blocks[i] >= usable_) {
       faults[i] = damage{damage_kind::block_out_of_range, blocks[i],
-                         "named as " + with_article(type) + ", but metadata blocks are 1 to " +
-                             std::to_string(usable_ - 1)};
+                         describe_out_of_range(with_article(type), usable_)};
       continue;
     }
     requests_.push_back({blocks[i], buffer.block(i), 0});

@@ -19,6 +19,10 @@ inline constexpr std::size_t read_batch = 512;
 // Says what a block with a wrong checksum looks like, if it is one of those that pd knows.
 std::string describe_bad_checksum(const block_type& expected, const std::byte* block);
 
+// "named as a btree node, but the device has 16 metadata blocks": a number that names none of them,
+// or the superblock.
+std::string describe_out_of_range(const std::string& named_as, block_nr nr_blocks);
+
 // What is wrong with the head of a block that was read from `where`, if anything.
 std::optional<damage> check_head(const block_type& type, block_nr where, const std::byte* block);
 

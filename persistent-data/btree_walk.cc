@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <string>
+#include <unordered_set>
+
+#include "base/number.h"
 
 namespace pd {
 namespace {
@@ -40,17 +43,26 @@ class walker {
   }
 
  private:
-  // The blocks of some nodes with a common parent.
+  // The blocks of some nodes with a common parent. What was met before is damage, however it reads,
+  // and is not read again: many pointers to one block cost no more than one.
   struct siblings {
-    siblings(walk_context& context, std::span<const pointer> pointers) : buffer(pointers.size()) {
+    siblings(walk_context& context, std::span<const pointer> pointers) {
       std::vector<block_nr> blocks;
+      std::unordered_set<block_nr> here;
       for (const pointer& to : pointers) {
-        blocks.push_back(to.block);
+        place.push_back(blocks.size());
+        const bool met = to.block < context.reader.usable() && context.seen.contains(to.block);
+        if (!met && here.insert(to.block).second) {
+          blocks.push_back(to.block);
+        }
       }
+      buffer = block_buffer(blocks.size());
       context.reader.read(node_block, blocks, buffer, faults);
     }
-    block_buffer buffer;
-    std::vector<std::optional<damage>> faults;
+
+    std::vector<std::size_t> place;  // of a pointer's block in the buffer, if it was not met
+    block_buffer buffer{0};
+    std::vector<std::optional<damage>> faults;  // by place
   };
 
   void lose(const pointer& to, damage found) {
@@ -63,20 +75,26 @@ class walker {
     lose(to, damage{kind, to.block, what});
   }
 
+  bool on_device(block_nr block) const {
+    return block != no_block && block < context_.reader.usable();
+  }
+
   void visit(const pointer& to, const siblings& level, std::size_t i, unsigned depth) {
-    if (level.faults[i] && level.faults[i]->kind == damage_kind::block_out_of_range) {
-      lose(to, *level.faults[i]);
+    if (!on_device(to.block)) {
+      lose(to, damage_kind::block_out_of_range,
+           describe_out_of_range("a btree node", context_.reader.usable()));
       return;
     }
     if (!context_.seen.insert(to.block)) {
       lose(to, damage_kind::block_seen_twice, "btree node: another pointer leads here as well");
       return;
     }
-    if (level.faults[i]) {
-      lose(to, *level.faults[i]);
+    const std::optional<damage>& fault = level.faults[level.place[i]];
+    if (fault) {
+      lose(to, *fault);
       return;
     }
-    const std::byte* const block = level.buffer.block(i);
+    const std::byte* const block = level.buffer.block(level.place[i]);
     if (const auto found = check_node(block, to.block, leaf_value_size_)) {
       if (found->kind != damage_kind::node_odd_maximum) {
         lose(to, *found);
@@ -142,7 +160,31 @@ class walker {
     const siblings level(context_, children);
     for (std::size_t i = 0; i < children.size(); ++i) {
       visit(children[i], level, i, depth + 1);
+      i += lose_the_like(children, i);
     }
+  }
+
+  // The pointers after child i that lead to the same block are lost for the same reason: one report
+  // for all of them. Returns how many.
+  std::size_t lose_the_like(const std::vector<pointer>& children, std::size_t i) {
+    std::size_t end = i + 1;
+    while (end < children.size() && children[end].block == children[i].block) {
+      ++end;
+    }
+    const std::size_t more = end - i - 1;
+    if (more > 0) {
+      const pointer all{children[i].block, children[i + 1].first_key, children[end - 1].end_key};
+      if (on_device(all.block)) {
+        lose(all, damage_kind::block_seen_twice,
+             "btree node: " + base::counted(more, "more pointer") + " of the same parent " +
+                 (more == 1 ? "leads" : "lead") + " here");
+      } else {
+        lose(all, damage_kind::block_out_of_range,
+             describe_out_of_range("a btree node", context_.reader.usable()) + "; " +
+                 base::counted(more, "more pointer") + " of the same parent");
+      }
+    }
+    return more;
   }
 
   walk_context& context_;

@@ -37,7 +37,7 @@ enum class damage_kind {
   // The metadata space map (6).
   map_root,         // its size does not fit the device
   map_smaller,      // it covers less than the device
-  map_index_entry,  // the entries of the index beyond its end
+  map_index_entry,  // bytes in an entry of the index that is not used
   map_count_tree,   // bitmaps and count tree disagree
   map_nr_allocated,
   map_nr_free,

@@ -137,10 +137,10 @@ class space_map_check {
 
   void check_size() {
     const block_nr usable = context_.reader.usable();
-    if (root_.nr_blocks == 0 || root_.nr_blocks > usable) {
-      report(damage_kind::map_root, 0,
-             "covers " + std::to_string(root_.nr_blocks) + " blocks of a device of " +
-                 std::to_string(usable));
+    if (root_.nr_blocks == 0) {
+      report(damage_kind::map_root, 0, "covers no block");
+    } else if (const auto missing = blocks_missing(root_, usable)) {
+      sink_.damaged(*missing);
     } else if (root_.nr_blocks < usable) {
       report(damage_kind::map_smaller, 0,
              "covers " + std::to_string(root_.nr_blocks) + " blocks of a device of " +
@@ -163,8 +163,9 @@ class space_map_check {
       const index_entry entry = decode_index_entry(index_.block(0), i);
       if (entry.bitmap != 0 || entry.nr_free != 0 || entry.none_free_before != 0) {
         report(damage_kind::map_index_entry, root_.bitmap_root,
-               "index entry " + std::to_string(i) + " is in use, but only " +
-                   std::to_string(nr_bitmaps_) + " are needed");
+               "index entry " + std::to_string(i) + " is not zero, though only the first " +
+                   std::to_string(nr_bitmaps_) + " are used");
+        return true;
       }
     }
     return true;
@@ -313,6 +314,15 @@ class space_map_check {
 };
 
 }  // namespace
+
+std::optional<damage> blocks_missing(const space_map_root& root, block_nr usable) {
+  if (root.nr_blocks <= usable) {
+    return std::nullopt;
+  }
+  return damage{damage_kind::map_root, 0,
+                "covers " + std::to_string(root.nr_blocks) + " blocks, but the device has " +
+                    std::to_string(usable) + ": it is cut off, or an incomplete copy"};
+}
 
 void check_space_map(walk_context& context, const space_map_root& root, bool counts_complete,
                      damage_sink& sink) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "era/read/plausibility.h"
 #include "persistent-data/space_map_check.h"
 
 namespace era {
@@ -38,10 +39,16 @@ class counting_sink final : public problem_sink {
 // commit (doc/format.md 2).
 class space_map_sink final : public pd::damage_sink {
  public:
-  space_map_sink(const superblock& live, problem_sink& sink)
-      : never_resumed_(live.current_era == 0 && live.nr_blocks == 0), sink_(sink) {}
+  space_map_sink(const superblock& live, block_nr usable, problem_sink& sink)
+      : never_resumed_(live.current_era == 0 && live.nr_blocks == 0),
+        map_blocks_(live.space_map.nr_blocks),
+        usable_(usable),
+        sink_(sink) {}
 
   void damaged(const pd::damage& found) override {
+    if (found.kind == pd::damage_kind::map_root && map_blocks_ > usable_) {
+      return;  // who read the state has said so first
+    }
     const bool hint = found.kind == pd::damage_kind::map_nr_free ||
                       found.kind == pd::damage_kind::map_none_free_before;
     const problem_code code =
@@ -51,6 +58,8 @@ class space_map_sink final : public pd::damage_sink {
 
  private:
   bool never_resumed_;
+  std::uint64_t map_blocks_;
+  block_nr usable_;
   problem_sink& sink_;
 };
 
@@ -60,7 +69,12 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
  public:
   array_checker(metadata& of, problem_sink& sink, base::progress& progress,
                 std::uint64_t blocks_in_use)
-      : metadata_(of), sink_(sink), progress_(progress), blocks_in_use_(blocks_in_use) {}
+      : metadata_(of),
+        sink_(sink),
+        progress_(progress),
+        blocks_in_use_(blocks_in_use),
+        oldest_archived_(of.nr_archived() > 0 ? of.writesets.front().era
+                                              : of.superblock.current_era) {}
 
   void check_writesets_and_era_array() {
     pd::block_reader& reader = metadata_.walk.reader;
@@ -109,53 +123,16 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
 
   void check_eras(const pd::array_block_request& request, const std::byte* data) {
     const std::uint32_t current = metadata_.superblock.current_era;
-    if (!base::any_le32_above(data, request.entries, std::min(current, newest_digested()))) {
+    if (!base::any_le32_above(data, request.entries, std::min(current, oldest_archived_))) {
       return;
     }
     if (base::any_le32_above(data, request.entries, current)) {
-      report_era(request, data, problem_code::era_above_current, current,
-                 "current era is " + std::to_string(current));
+      check_array_eras(metadata_, request, data, sink_);
     } else {
-      report_era(request, data, problem_code::era_above_archived, newest_digested(),
-                 "oldest era not yet digested is " + std::to_string(oldest_undigested()));
+      report_later_eras(metadata_, request, data, problem_code::era_above_archived,
+                        oldest_archived_,
+                        "era " + std::to_string(oldest_archived_) + " is not yet digested", sink_);
     }
-  }
-
-  void report_era(const pd::array_block_request& request, const std::byte* data, problem_code code,
-                  std::uint32_t limit, const std::string& against) {
-    std::uint32_t i = 0;
-    std::uint32_t above = 0;
-    for (std::uint32_t j = request.entries; j-- > 0;) {
-      if (base::get_le32(data + era_size * j) > limit) {
-        i = j;
-        ++above;
-      }
-    }
-    const std::uint64_t block = std::uint64_t{request.ref.key} * eras_in_a_block + i;
-    std::string what = "data block " + std::to_string(block) + " has era " +
-                       std::to_string(base::get_le32(data + era_size * i)) + ", but the " + against;
-    if (above > 1) {
-      what += "; so have " + std::to_string(above - 1) + " more in this array block";
-    }
-    sink_.found({code, metadata_.place_of(request.tag), request.ref.block, what});
-  }
-
-  // The largest era that the array can hold in metadata that a kernel wrote (doc/format.md 5):
-  // digestion of the lowest archived era may be under way.
-  std::uint32_t newest_digested() const {
-    const bool none_archived =
-        metadata_.writesets.empty() || (metadata_.has_current && metadata_.writesets.size() == 1);
-    if (!none_archived) {
-      return metadata_.writesets.front().era;
-    }
-    const std::uint32_t current = metadata_.superblock.current_era;
-    const bool open = metadata_.has_current || metadata_.is_snapshot();
-    return open && current > 0 ? current - 1 : current;
-  }
-
-  std::uint32_t oldest_undigested() const {
-    return metadata_.writesets.empty() ? metadata_.superblock.current_era
-                                       : metadata_.writesets.front().era;
   }
 
   void check_last_word(const pd::array_block_request& request, const std::byte* data) {
@@ -176,6 +153,7 @@ class array_checker final : public pd::index_visitor, private pd::array_block_vi
   problem_sink& sink_;
   base::progress& progress_;
   std::uint64_t blocks_in_use_;
+  std::uint32_t oldest_archived_;      // the current era if none is
   std::vector<pd::array_root> roots_;  // of all arrays, by number
   std::vector<pd::array_block_request> requests_;
   std::uint32_t present_ = 0;
@@ -193,12 +171,15 @@ class checker {
 
   check_summary run(const check_options& options) {
     progress_.begin("checking");
+    summary_.state = options.state;
     const std::optional<superblock> live = file_.read_superblock(0, sink_);
     if (live) {
-      summary_.superblock_usable = true;
-      summary_.live = *live;
-      if (!options.superblock_only) {
-        check_all(*live);
+      summary_.space_map = live->space_map;
+      summary_.metadata_snap = live->metadata_snap;
+      if (options.state == metadata_state::snapshot) {
+        check_held_snapshot(*live, options.superblock_only);
+      } else {
+        check_live(*live, options.superblock_only);
       }
     }
     summary_.blocks_read = file_.blocks().blocks_read() + 1;
@@ -206,7 +187,22 @@ class checker {
   }
 
  private:
-  void check_all(const superblock& live) {
+  void found(const superblock& from) {
+    summary_.superblock_usable = true;
+    summary_.found = from;
+  }
+
+  void count_writesets(const metadata& of) {
+    if (!of.lost_writesets) {
+      summary_.archived_writesets = of.nr_archived();
+    }
+  }
+
+  void check_live(const superblock& live, bool superblock_only) {
+    found(live);
+    if (superblock_only) {
+      return;
+    }
     counts_.add(0);
     counts_.add(live.writeset_tree_root);
     counts_.add(live.era_array_root);
@@ -216,23 +212,50 @@ class checker {
     if (live.metadata_snap != pd::no_block && live.metadata_snap < file_.blocks().usable()) {
       counts_.add(live.metadata_snap);
     }
-    metadata found = file_.read_state(live, metadata_state::live, sink_, &counts_);
-    summary_.archived_writesets = found.nr_archived();
-    check_state(found);
+    metadata state = file_.read_state(live, metadata_state::live, sink_, &counts_);
+    count_writesets(state);
+    check_state(state);
     if (live.metadata_snap != pd::no_block) {
       check_snapshot(live);
     }
-    space_map_sink map_sink(live, sink_);
-    pd::check_space_map(found.walk, live.space_map, !lost_references_, map_sink);
+    space_map_sink map_sink(live, file_.blocks().usable(), sink_);
+    pd::check_space_map(state.walk, live.space_map, !lost_references_, map_sink);
   }
 
   // The snapshot shares blocks with the live trees by right, so each state has its own set of
   // blocks that were met.
   void check_snapshot(const superblock& live) {
-    const std::optional<superblock> copy = file_.read_superblock(live.metadata_snap, sink_);
+    const std::optional<superblock> copy = read_copy(live);
     if (!copy) {
       lost_references_ = true;
       return;
+    }
+    counts_.add(copy->writeset_tree_root);
+    counts_.add(copy->era_array_root);
+    metadata state = file_.read_state(*copy, metadata_state::snapshot, sink_, &counts_);
+    check_state(state);
+  }
+
+  void check_held_snapshot(const superblock& live, bool superblock_only) {
+    metadata_file::require_snapshot(live, file_.name());
+    const std::optional<superblock> copy = read_copy(live);
+    if (!copy) {
+      return;
+    }
+    found(*copy);
+    if (superblock_only) {
+      return;
+    }
+    metadata state = file_.read_state(*copy, metadata_state::snapshot, sink_);
+    count_writesets(state);
+    check_state(state);
+    file_.require_held(state);
+  }
+
+  std::optional<superblock> read_copy(const superblock& live) {
+    const std::optional<superblock> copy = file_.read_superblock(live.metadata_snap, sink_);
+    if (!copy) {
+      return std::nullopt;
     }
     summary_.snapshot_read = true;
     const auto report = [&](const std::string& what) {
@@ -249,17 +272,15 @@ class checker {
       report("current era is " + std::to_string(copy->current_era) + ", the live one " +
              std::to_string(live.current_era));
     }
-    counts_.add(copy->writeset_tree_root);
-    counts_.add(copy->era_array_root);
-    metadata found = file_.read_state(*copy, metadata_state::snapshot, sink_, &counts_);
-    check_state(found);
+    return copy;
   }
 
   void check_state(metadata& of) {
-    check_eras_of_writesets(of);
     check_lengths_of_writesets(of);
-    check_gaps(of);
-    array_checker arrays(of, sink_, progress_, summary_.live.space_map.nr_allocated);
+    for (const era_gap& gap : missing_eras(of)) {
+      sink_.found(problem_of(of, gap));
+    }
+    array_checker arrays(of, sink_, progress_, summary_.space_map.nr_allocated);
     arrays.check_writesets_and_era_array();
     lost_references_ = lost_references_ || of.lost_writesets || arrays.lost_nodes();
   }
@@ -268,47 +289,12 @@ class checker {
     sink_.found({code, of.place_of(i), of.writesets[i].root, what});
   }
 
-  void check_eras_of_writesets(const metadata& of) {
-    const std::uint32_t current = of.superblock.current_era;
-    for (std::size_t i = 0; i < of.nr_archived(); ++i) {
-      const writeset& set = of.writesets[i];
-      if (set.era > current || (of.is_snapshot() && set.era == current)) {
-        report(of, i, problem_code::writeset_era,
-               "archived, though the current era is " + std::to_string(current));
-      }
-      if (of.has_current && set.root == of.superblock.current_root) {
-        report(of, i, problem_code::current_writeset_archived,
-               "its bitset is that of the current writeset");
-      }
-    }
-  }
-
   void check_lengths_of_writesets(const metadata& of) {
     for (std::size_t i = 0; i < of.writesets.size(); ++i) {
       if (of.writesets[i].nr_bits != of.superblock.nr_blocks) {
         report(of, i, problem_code::writeset_nr_bits,
                std::to_string(of.writesets[i].nr_bits) + " bits for " +
                    std::to_string(of.superblock.nr_blocks) + " data blocks");
-      }
-    }
-  }
-
-  // Archived eras run unbroken up to the current one, or to that before it while it is open.
-  void check_gaps(const metadata& of) {
-    const bool open = of.has_current || of.is_snapshot();
-    const std::size_t n = of.nr_archived();
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::uint64_t era = of.writesets[i].era;
-      const std::uint64_t expected_next = era + 1;
-      const std::uint64_t next =
-          i + 1 < n ? of.writesets[i + 1].era : std::uint64_t{of.superblock.current_era} + !open;
-      if (next > expected_next) {
-        report(of, i, problem_code::writeset_gap,
-               "after it " +
-                   (next - expected_next == 1 ? "era " + std::to_string(expected_next) + " is"
-                                              : "the eras " + std::to_string(expected_next) +
-                                                    " to " + std::to_string(next - 1) + " are") +
-                   " missing");
       }
     }
   }

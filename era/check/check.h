@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/progress.h"
@@ -13,14 +14,21 @@ namespace era {
 
 struct check_options {
   bool superblock_only = false;
+
+  // `snapshot`: only what the metadata snapshot holds, which a live device leaves as it is; neither
+  // the live state nor the space map.
+  metadata_state state = metadata_state::live;
 };
 
 // What was looked at, and what was found. Counts by severity are of problems.
 struct check_summary {
-  bool superblock_usable = false;
-  superblock live;
+  metadata_state state = metadata_state::live;
+  bool superblock_usable = false;  // that of the state; what follows is of it
+  superblock found;
+  pd::space_map_root space_map;  // of the live superblock
+  block_nr metadata_snap = pd::no_block;
   std::uint64_t blocks_read = 0;
-  std::uint64_t archived_writesets = 0;
+  std::optional<std::uint64_t> archived_writesets;  // empty: not read, or not all of them
   bool snapshot_read = false;
   std::uint64_t errors = 0;
   std::uint64_t nonfatal = 0;
@@ -29,7 +37,9 @@ struct check_summary {
 };
 
 // Problems go to `sink` as they are found. Memory: 5 bytes a metadata block, 20 an array block, and
-// what the trees need; nothing grows with the problems.
+// what the trees need; nothing grows with the problems. Throws base::io_error where the device
+// fails in a way that is not of one block, and base::data_error where a snapshot is to be checked
+// and none is held, or it was dropped meanwhile.
 check_summary check(pd::block_device& device, const check_options& options, problem_sink& sink,
                     base::progress& progress);
 

@@ -16,20 +16,16 @@ class text_reporter final : public check_report {
     out_ << severity_name(row.how_bad) << " " << row.name << " " << sentence_of(p) << "\n";
   }
 
-  void finish(const check_summary& s) override {
+  void finish(const check_summary& s, const bounded_sink& problems) override {
+    for (const problem_row& row : problem_table()) {
+      if (const std::uint64_t more = problems.not_shown(row.code)) {
+        out_ << severity_name(row.how_bad) << " " << row.name << " ";
+        out_.number(more) << " more of these\n";
+      }
+    }
     out_ << file_ << ": " << counted(s.blocks_read, "metadata block") << " read";
     if (s.superblock_usable) {
-      out_ << "; current era ";
-      out_.number(s.live.current_era) << (s.live.current_open() ? " (open), " : ", ");
-      out_ << counted(s.live.nr_blocks, "data block") << " of "
-           << counted(s.live.data_block_size, "sector") << ", "
-           << counted(s.archived_writesets, "archived writeset") << ", ";
-      if (s.live.metadata_snap == pd::no_block) {
-        out_ << "no metadata snapshot";
-      } else {
-        out_ << "metadata snapshot in block ";
-        out_.number(s.live.metadata_snap);
-      }
+      print_state(s);
     }
     out_ << "\n"
          << file_ << ": " << counted(s.errors, "error") << ", "
@@ -37,6 +33,28 @@ class text_reporter final : public check_report {
   }
 
  private:
+  void print_state(const check_summary& s) {
+    const bool snapshot = s.state == metadata_state::snapshot;
+    out_ << (snapshot ? "; metadata snapshot: current era " : "; current era ");
+    out_.number(s.found.current_era) << (s.found.current_open() && !snapshot ? " (open), " : ", ");
+    out_ << counted(s.found.nr_blocks, "data block") << " of "
+         << counted(s.found.data_block_size, "sector") << ", ";
+    if (s.archived_writesets) {
+      out_ << counted(*s.archived_writesets, "archived writeset") << ", ";
+    } else {
+      out_ << "archived writesets not read, ";
+    }
+    if (s.metadata_snap == pd::no_block) {
+      out_ << "no metadata snapshot";
+    } else {
+      out_ << "metadata snapshot in block ";
+      out_.number(s.metadata_snap);
+    }
+    out_ << "\n" << file_ << ": ";
+    out_.number(s.space_map.nr_allocated) << " of ";
+    out_.number(s.space_map.nr_blocks) << " metadata blocks are in use";
+  }
+
   base::output& out_;
   std::string file_;
 };
@@ -65,17 +83,22 @@ class json_reporter final : public check_report {
     print();
   }
 
-  void finish(const check_summary& s) override {
+  void finish(const check_summary& s, const bounded_sink& problems) override {
     json_.end_array();
+    json_.begin_array("more_problems");
+    for (const problem_row& row : problem_table()) {
+      if (const std::uint64_t more = problems.not_shown(row.code)) {
+        json_.begin_object();
+        json_.text("code", row.name);
+        json_.number("count", more);
+        json_.end_object();
+      }
+    }
+    json_.end_array();
+    json_.text("source", s.state == metadata_state::snapshot ? "snapshot" : "live");
     json_.boolean("superblock_usable", s.superblock_usable);
     if (s.superblock_usable) {
-      json_.number("block_size_sectors", s.live.data_block_size);
-      json_.number("block_size_bytes", s.live.data_block_size * sector_bytes);
-      json_.number("nr_blocks", s.live.nr_blocks);
-      json_.number("current_era", s.live.current_era);
-      json_.boolean("current_writeset_open", s.live.current_open());
-      json_.number("archived_writesets", s.archived_writesets);
-      json_.number("metadata_snapshot", s.live.metadata_snap);
+      put_state(s);
     }
     json_.number("blocks_read", s.blocks_read);
     json_.number("errors", s.errors);
@@ -86,6 +109,23 @@ class json_reporter final : public check_report {
   }
 
  private:
+  void put_state(const check_summary& s) {
+    json_.number("block_size_sectors", s.found.data_block_size);
+    json_.number("block_size_bytes", s.found.data_block_size * sector_bytes);
+    json_.number("nr_blocks", s.found.nr_blocks);
+    json_.number("current_era", s.found.current_era);
+    json_.boolean("current_writeset_open",
+                  s.state == metadata_state::live && s.found.current_open());
+    if (s.archived_writesets) {
+      json_.number("archived_writesets", *s.archived_writesets);
+    } else {
+      json_.null("archived_writesets");
+    }
+    json_.number("metadata_snapshot", s.metadata_snap);
+    json_.number("metadata_blocks_used", s.space_map.nr_allocated);
+    json_.number("metadata_blocks_total", s.space_map.nr_blocks);
+  }
+
   void print() {
     out_ << text_.view();
     text_.clear();
@@ -99,7 +139,7 @@ class json_reporter final : public check_report {
 class silent_reporter final : public check_report {
  public:
   void found(const problem&) override {}
-  void finish(const check_summary&) override {}
+  void finish(const check_summary&, const bounded_sink&) override {}
 };
 
 }  // namespace

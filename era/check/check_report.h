@@ -13,8 +13,8 @@ namespace era {
 
 class check_report : public problem_sink {
  public:
-  // After the last problem.
-  virtual void finish(const check_summary& summary) = 0;
+  // After the last problem; `problems` is what they came through.
+  virtual void finish(const check_summary& summary, const bounded_sink& problems) = 0;
 };
 
 // `file` is the name of what is checked.

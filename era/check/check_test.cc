@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <functional>
 
-#include "era/read/metadata_test_support.h"
+#include "era/check/check_test_support.h"
 #include "persistent-data/faulty_device.h"
 
 namespace {
@@ -13,43 +15,17 @@ using base::put_le32;
 using base::put_le64;
 using era::check_summary;
 using era::superblock;
+using era::test::check;
+using era::test::metadata_blocks;
 using era::test::metadata_maker;
 using era::test::model;
+using era::test::names;
+using era::test::problems_of;
+using era::test::usual_model;
 using pd::block_nr;
 using pd::test::change_block;
 using pd::test::child_of;
 using pd::test::spoil;
-
-using names = std::vector<std::string>;
-
-constexpr block_nr metadata_blocks = 100;
-
-// Eras 4 and 5 archived, 6 open, 3000 data blocks.
-model usual_model() {
-  std::mt19937_64 random(1);
-  model m;
-  m.current_era = 6;
-  for (std::uint32_t b = 0; b < 3000; ++b) {
-    m.array.push_back(b % 5);
-  }
-  m.archived.push_back({4, era::test::random_bits(3000, 30, random)});
-  m.archived.push_back({5, era::test::random_bits(3000, 30, random)});
-  m.current = era::test::random_bits(3000, 10, random);
-  return m;
-}
-
-check_summary check(pd::block_device& device, era::test::problem_recorder& problems,
-                    bool superblock_only = false) {
-  base::no_progress progress;
-  return era::check(device, {superblock_only}, problems, progress);
-}
-
-names problems_of(pd::block_device& device) {
-  era::test::problem_recorder problems;
-  const check_summary summary = check(device, problems);
-  EXPECT_EQ(summary.errors + summary.nonfatal + summary.remarks, problems.problems.size());
-  return problems.names();
-}
 
 // Metadata of a model, to be damaged.
 class metadata {
@@ -94,7 +70,7 @@ TEST(check, finds_nothing_in_sound_metadata) {
   const check_summary summary = check(m.device, problems);
   EXPECT_TRUE(problems.problems.empty()) << problems.text();
   EXPECT_TRUE(summary.superblock_usable);
-  EXPECT_EQ(summary.live.nr_blocks, 3000U);
+  EXPECT_EQ(summary.found.nr_blocks, 3000U);
   EXPECT_EQ(summary.archived_writesets, 2U);
   EXPECT_FALSE(summary.snapshot_read);
   EXPECT_EQ(summary.blocks_read, m.live.space_map.nr_allocated);
@@ -102,7 +78,7 @@ TEST(check, finds_nothing_in_sound_metadata) {
 
 TEST(check, finds_nothing_in_sound_metadata_of_many_shapes) {
   for (const bool open : {false, true}) {
-    for (const std::uint32_t nr_blocks : {0U, 1U, 1018U, 2036U, 32576U}) {
+    for (const std::uint32_t nr_blocks : {1U, 1018U, 2036U, 32576U}) {
       for (const std::uint32_t sets : {0U, 1U, 300U}) {
         SCOPED_TRACE(std::to_string(nr_blocks) + " blocks, " + std::to_string(sets) + " writesets");
         model m;
@@ -148,9 +124,10 @@ TEST(check, looks_at_nothing_but_the_superblock_if_told_so) {
   metadata m;
   spoil(m.device, m.live.era_array_root);
   era::test::problem_recorder problems;
-  const check_summary summary = check(m.device, problems, true);
+  const check_summary summary = check(m.device, problems, {true});
   EXPECT_TRUE(problems.problems.empty());
   EXPECT_EQ(summary.blocks_read, 1U);
+  EXPECT_FALSE(summary.archived_writesets);
 }
 
 TEST(check, ends_at_a_superblock_that_cannot_be_used) {
@@ -174,7 +151,7 @@ TEST(check, counts_problems_by_severity) {
   metadata m;
   m.change([](superblock& s) {
     s.flags = 4;
-    s.data_block_size = 12;
+    s.space_map.nr_blocks = 90;
     ++s.space_map.nr_allocated;
   });
   era::test::problem_recorder problems;
@@ -341,15 +318,65 @@ TEST(check, finds_eras_that_have_not_been) {
   EXPECT_NE(problems.problems[0].what.find("so have 1 more"), std::string::npos);
 }
 
-TEST(check, remarks_on_eras_above_the_oldest_archived_one) {
+TEST(check, finds_eras_that_digestion_would_lower) {
   model m = usual_model();
   m.array[0] = 5;
-  metadata(m).expect({"era-above-archived"});
+  metadata written(m);
+  era::test::problem_recorder problems;
+  check(written.device, problems);
+  ASSERT_EQ(problems.names(), names{"era-above-archived"});
+  EXPECT_EQ(problems.problems[0].what, "data block 0 has era 5, but era 4 is not yet digested");
+  EXPECT_EQ(row_of(problems.problems[0].code).how_bad, era::severity::nonfatal);
   m.archived.clear();
-  m.array[0] = 6;  // era 6 is still open
-  metadata(m).expect({"era-above-archived"});
+  m.array[0] = 6;  // nothing will be put over it but era 6 itself
+  metadata(m).expect({});
   m.current.reset();
   metadata(m).expect({});
+}
+
+TEST(check, counts_no_writesets_where_the_tree_cannot_be_read) {
+  metadata m;
+  spoil(m.device, m.live.writeset_tree_root);
+  era::test::problem_recorder problems;
+  EXPECT_FALSE(check(m.device, problems).archived_writesets);
+  EXPECT_EQ(consequence_of(problems.problems.at(0)),
+            "which blocks were written in the eras 0 to 6 is unknown");
+}
+
+TEST(check, says_first_that_a_copy_is_incomplete) {
+  const metadata whole;
+  pd::memory_device cut(50);
+  std::memcpy(cut.block(0), whole.device.block(0), 50 * pd::block_size);
+  era::test::problem_recorder problems;
+  const check_summary summary = check(cut, problems);
+  EXPECT_EQ(problems.names(), names{"map-root"});
+  EXPECT_EQ(summary.first_error,
+            "covers 100 blocks, but the device has 50: it is cut off, or an incomplete copy");
+}
+
+TEST(check, finds_a_device_without_blocks_that_has_eras) {
+  metadata current;
+  current.change([](superblock& s) { s.nr_blocks = 0; });
+  EXPECT_EQ(problems_of(current.device).at(0), "superblock-nr-blocks");
+  model m = usual_model();
+  m.current_era = 0;
+  m.current.reset();
+  m.array.clear();
+  m.archived = {{0, {true}}};
+  metadata archived(m);
+  EXPECT_EQ(problems_of(archived.device).at(0), "superblock-nr-blocks");
+}
+
+TEST(check, looks_at_the_numbers_of_stale_array_blocks_too) {
+  metadata cut;  // to two full array blocks; the tree of three is left
+  cut.change([](superblock& s) { s.nr_blocks = 2036; });
+  for (const block_nr where : {block_nr{0}, block_nr{1000}}) {
+    change_block(cut.device, pd::node_block, cut.live.era_array_root,
+                 [&](std::byte* block) { put_le64(block + 2048 + 16, where); });
+    const names found = problems_of(cut.device);
+    EXPECT_EQ(std::count(found.begin(), found.end(), "block-out-of-range"), 1) << where;
+    EXPECT_EQ(std::count(found.begin(), found.end(), "array-block-stale"), 0) << where;
+  }
 }
 
 TEST(check, finds_what_is_wrong_with_the_space_map) {
@@ -398,9 +425,9 @@ TEST(check, calls_nothing_a_leak_below_an_array_without_elements_that_cannot_be_
   m.current = std::vector<bool>();
   metadata cut(m);
   cut.change([](superblock& s) { s.nr_blocks = 0; });
-  cut.expect({"array-block-stale"});
+  cut.expect({"superblock-nr-blocks", "array-block-stale"});
   spoil(cut.device, cut.live.era_array_root);
-  cut.expect({"block-checksum"});
+  cut.expect({"superblock-nr-blocks", "block-checksum"});
 }
 
 TEST(check, remarks_on_the_hints_of_a_device_that_was_never_resumed) {
@@ -430,173 +457,6 @@ TEST(check, remarks_on_nodes_under_a_third) {
   era::test::problem_recorder problems;
   check(device, problems);
   EXPECT_EQ(problems.names()[0], "node-underfull");
-}
-
-// A snapshot just taken: it shares both trees with the live state. Then the live side goes on: a
-// new root for the writeset tree, which shares one bitset with the snapshot.
-class metadata_with_snapshot {
- public:
-  enum class live_side { shares_both_roots, has_its_own_writeset_tree };
-
-  explicit metadata_with_snapshot(live_side which) {
-    metadata_maker maker(device);
-    const model m = usual_model();
-    live = write_trees(maker, m);
-    superblock copy = live;
-    copy.current_nr_bits = 3000;
-    copy.current_root = 77;  // stale, names nothing
-    snap = maker.snapshot_of(copy);
-    live.metadata_snap = snap;
-    maker.add_reference(live.era_array_root);
-    if (which == live_side::shares_both_roots) {
-      maker.add_reference(live.writeset_tree_root);
-    } else {
-      // Era 4 was digested away on the live side; era 5's bitset is shared.
-      const std::byte* const old = writeset_value(maker, 1);
-      const era::writeset shared{5, base::get_le32(old), base::get_le64(old + 4)};
-      live.writeset_tree_root = maker.writeset_tree({shared});
-      maker.add_reference(shared.root);
-    }
-    live = maker.finish(live);
-  }
-
-  void expect(const names& expected) {
-    era::test::problem_recorder problems;
-    const check_summary summary = check(device, problems);
-    EXPECT_EQ(problems.names(), expected) << problems.text();
-    EXPECT_EQ(summary.live.metadata_snap, live.metadata_snap);
-  }
-
-  void change_copy(const std::function<void(std::byte*)>& how) {
-    change_block(device, era::superblock_block, snap, how);
-  }
-
-  pd::memory_device device{metadata_blocks};
-  superblock live;
-  block_nr snap = 0;
-
- private:
-  const std::byte* writeset_value(metadata_maker& maker, std::uint32_t i) {
-    maker.writer().read_back(pd::node_block, live.writeset_tree_root, node_.block(0));
-    return pd::node_view(node_.block(0)).value(i);
-  }
-
-  pd::block_buffer node_{1};
-};
-
-using live_side = metadata_with_snapshot::live_side;
-
-TEST(check_of_a_snapshot, finds_nothing_where_all_is_shared) {
-  metadata_with_snapshot m(live_side::shares_both_roots);
-  m.expect({});
-  era::test::problem_recorder problems;
-  EXPECT_TRUE(check(m.device, problems).snapshot_read);
-}
-
-TEST(check_of_a_snapshot, finds_nothing_where_a_part_is_shared) {
-  metadata_with_snapshot(live_side::has_its_own_writeset_tree).expect({});
-}
-
-TEST(check_of_a_snapshot, needs_a_copy_that_can_be_read) {
-  for (const live_side which :
-       {live_side::shares_both_roots, live_side::has_its_own_writeset_tree}) {
-    metadata_with_snapshot m(which);
-    spoil(m.device, m.snap);
-    m.expect({"superblock-checksum"});
-  }
-}
-
-TEST(check_of_a_snapshot, finds_a_copy_that_was_made_for_another_place) {
-  metadata_with_snapshot m(live_side::shares_both_roots);
-  pd::seal_block(era::superblock_block, 50, m.device.block(m.snap));
-  m.expect({"superblock-number"});
-}
-
-TEST(check_of_a_snapshot, finds_a_snapshot_in_no_block) {
-  metadata_with_snapshot m(live_side::shares_both_roots);
-  m.live.metadata_snap = 1000;
-  metadata_maker::put_superblock(m.device, m.live);
-  m.expect({"block-out-of-range"});
-}
-
-TEST(check_of_a_snapshot, finds_what_cannot_be_in_a_copy) {
-  metadata_with_snapshot size(live_side::shares_both_roots);
-  size.change_copy([](std::byte* block) { put_le32(block + 172, 64); });
-  size.expect({"snapshot-superblock"});
-  metadata_with_snapshot era(live_side::shares_both_roots);
-  era.change_copy([](std::byte* block) { put_le32(block + 184, 7); });
-  const auto found = problems_of(era.device);
-  EXPECT_EQ(found.at(0), "snapshot-superblock");
-}
-
-TEST(check_of_a_snapshot, finds_damage_in_what_only_the_snapshot_holds) {
-  metadata_with_snapshot m(live_side::has_its_own_writeset_tree);
-  const superblock copy = era::decode_superblock(m.device.block(m.snap));
-  spoil(m.device, copy.writeset_tree_root);
-  era::test::problem_recorder problems;
-  check(m.device, problems);
-  ASSERT_EQ(problems.names(), names{"block-checksum"});
-  EXPECT_TRUE(problems.problems[0].at.snapshot);
-}
-
-TEST(check_of_a_snapshot, reports_damage_in_what_is_shared_on_both_sides) {
-  metadata_with_snapshot m(live_side::shares_both_roots);
-  spoil(m.device, m.live.era_array_root);
-  era::test::problem_recorder problems;
-  check(m.device, problems);
-  ASSERT_EQ(problems.names(), (names{"block-checksum", "block-checksum"}));
-  EXPECT_FALSE(problems.problems[0].at.snapshot);
-  EXPECT_TRUE(problems.problems[1].at.snapshot);
-}
-
-TEST(check_of_a_snapshot, counts_a_dropped_snapshot_as_a_leak) {
-  metadata_with_snapshot m(live_side::shares_both_roots);
-  m.live.metadata_snap = 0;
-  metadata_maker::put_superblock(m.device, m.live);
-  for (const std::string& name : problems_of(m.device)) {
-    EXPECT_EQ(name, "count-too-high");
-  }
-}
-
-TEST(check_of_a_snapshot, finds_shared_blocks_that_are_counted_once) {
-  metadata_with_snapshot m(live_side::shares_both_roots);
-  const auto bitmap = base::get_le64(m.device.block(m.live.space_map.bitmap_root) + 16);
-  change_block(m.device, pd::bitmap_block, bitmap, [&](std::byte* block) {
-    const block_nr root = m.live.era_array_root;
-    std::byte* const word = block + 16 + 8 * (root / 32);
-    const std::uint64_t low = std::uint64_t{1} << 2 * (root % 32);
-    put_le64(word, (base::get_le64(word) & ~low) | low << 1);
-  });
-  m.expect({"count-too-low"});
-}
-
-TEST(check, survives_random_nonsense_under_good_checksums) {
-  std::mt19937_64 random(2);
-  const pd::block_type types[] = {pd::node_block, pd::array_block, pd::index_block,
-                                  pd::bitmap_block, era::superblock_block};
-  for (int round = 0; round < 200; ++round) {
-    SCOPED_TRACE(round);
-    metadata_with_snapshot m(round % 2 == 0 ? live_side::shares_both_roots
-                                            : live_side::has_its_own_writeset_tree);
-    for (int i = 0; i < 4; ++i) {
-      const block_nr where = random() % m.live.space_map.nr_allocated;
-      std::byte* const block = m.device.block(where);
-      for (const pd::block_type& type : types) {
-        if ((pd::body_crc(block) ^ pd::stored_checksum(block)) == type.salt) {
-          const std::size_t at =
-              random() % 2 == 0 ? 4 * (1 + random() % 60) : 4 * (1 + random() % 1023);
-          put_le32(block + at,
-                   static_cast<std::uint32_t>(random() % 3 == 0 ? random() : random() % 110));
-          pd::seal_block(type, where, block);
-          break;
-        }
-      }
-    }
-    era::test::problem_recorder problems;
-    const check_summary summary = check(m.device, problems);
-    EXPECT_EQ(summary.errors + summary.nonfatal + summary.remarks, problems.problems.size());
-    EXPECT_LT(problems.problems.size(), 1000U);
-  }
 }
 
 }  // namespace

@@ -16,6 +16,12 @@ constexpr const char* wasted = "the space is wasted, nothing is lost";
 constexpr const char* dump_repair =
     "era_dump --repair saves what is left, era_restore writes it to a fresh device";
 constexpr const char* rebuild_map = "era_dump and era_restore make a new space map";
+// An older dump does not know what was written after it.
+constexpr const char* restore_all =
+    "restore a dump with --all-written, as it does not know what was written after it";
+constexpr const char* raise_era =
+    "era_dump --repair raises the current era to the latest one found; if the counter has wrapped, "
+    "use era_restore --all-written too";
 constexpr const char* nothing = "nothing to do";
 
 constexpr std::array<problem_row, nr_problem_codes> table{{
@@ -43,7 +49,7 @@ constexpr std::array<problem_row, nr_problem_codes> table{{
      "the tree takes more room than it should, nothing is lost",
      "era_dump and era_restore make full nodes"},
     {code_of(pd::damage_kind::node_odd_maximum), "node-odd-maximum", severity::remark,
-     "other tools may refuse it", "era_dump and era_restore make usual nodes"},
+     "era_simulate and other tools may refuse it", "era_dump and era_restore make usual nodes"},
     {code_of(pd::damage_kind::array_block_missing), "array-block-missing", severity::error, unread,
      dump_repair},
     {code_of(pd::damage_kind::array_block_header), "array-block-header", severity::error, unread,
@@ -55,8 +61,8 @@ constexpr std::array<problem_row, nr_problem_codes> table{{
     {code_of(pd::damage_kind::map_root), "map-root", severity::error, reuse, rebuild_map},
     {code_of(pd::damage_kind::map_smaller), "map-smaller", severity::remark,
      "the rest of the device is not used", nothing},
-    {code_of(pd::damage_kind::map_index_entry), "map-index-entry", severity::error,
-     "the map cannot be trusted", rebuild_map},
+    {code_of(pd::damage_kind::map_index_entry), "map-index-entry", severity::remark,
+     "no reader uses it", nothing},
     {code_of(pd::damage_kind::map_count_tree), "map-count-tree", severity::error,
      "the map cannot be trusted", rebuild_map},
     {code_of(pd::damage_kind::map_nr_allocated), "map-nr-allocated", severity::error,
@@ -72,21 +78,21 @@ constexpr std::array<problem_row, nr_problem_codes> table{{
      rebuild_map},
 
     {problem_code::superblock_checksum, "superblock-checksum", severity::error,
-     "nothing below it can be read", "restore the metadata from a dump"},
+     "nothing below it can be read", restore_all},
     {problem_code::superblock_number, "superblock-number", severity::error,
-     "it was written for another place", "restore the metadata from a dump"},
+     "it was written for another place", restore_all},
     {problem_code::superblock_magic, "superblock-magic", severity::error,
      "this is not era metadata", "give the tool the right device"},
     {problem_code::superblock_version, "superblock-version", severity::error,
      "its meaning is unknown", "use a newer tool"},
     {problem_code::superblock_metadata_block_size, "superblock-metadata-block-size",
-     severity::error, "no kernel opens it", "restore the metadata from a dump"},
+     severity::error, "no kernel opens it", restore_all},
     {problem_code::superblock_roots, "superblock-roots", severity::error,
-     "the trees can't be found", "restore the metadata from a dump"},
+     "the trees can't be found", restore_all},
     {problem_code::superblock_nr_blocks, "superblock-nr-blocks", severity::error,
-     "no kernel opens it", "restore the metadata from a dump"},
-    {problem_code::superblock_block_size, "superblock-block-size", severity::remark,
-     "no kernel opens it", "restore the metadata from a dump with the right block_size"},
+     "no device has so many, and no list of it can be right", restore_all},
+    {problem_code::superblock_block_size, "superblock-block-size", severity::error,
+     "no kernel opens it, and what a block number means is unknown", restore_all},
     {problem_code::superblock_flags, "superblock-flags", severity::remark, "nothing acts on them",
      nothing},
     {problem_code::superblock_reserved, "superblock-reserved", severity::remark,
@@ -94,8 +100,7 @@ constexpr std::array<problem_row, nr_problem_codes> table{{
     {problem_code::snapshot_superblock, "snapshot-superblock", severity::error,
      "the metadata snapshot can't be read", "drop the metadata snapshot and take it again"},
     {problem_code::writeset_era, "writeset-era", severity::error,
-     "blocks are listed as written in an era that has not begun or not ended",
-     "era_dump, correct current_era in the XML, era_restore"},
+     "blocks are listed as written in an era that has not begun or not ended", raise_era},
     {problem_code::writeset_size, "writeset-size", severity::error,
      "which blocks were written in that era is unknown", dump_repair},
     {problem_code::writeset_nr_bits, "writeset-nr-bits", severity::remark, "the device was resized",
@@ -103,14 +108,16 @@ constexpr std::array<problem_row, nr_problem_codes> table{{
     {problem_code::writeset_bits_beyond, "writeset-bits-beyond", severity::remark,
      "they count for nothing", nothing},
     {problem_code::writeset_gap, "writeset-gap", severity::remark,
-     "a kernel before 5.12 may have lost an era at a power cut", nothing},
+     "which blocks were written then is unknown; a kernel before 5.12 loses an era at a power cut",
+     "era_dump --repair takes every block as written in a missing era; lists since a later one are "
+     "right"},
     {problem_code::current_writeset_archived, "current-writeset-archived", severity::error,
      "the open era and an archived one overwrite each other", dump_repair},
     {problem_code::era_above_current, "era-above-current", severity::error,
-     "the block is listed as written in an era that has not been yet",
-     "era_dump, correct current_era in the XML, era_restore"},
-    {problem_code::era_above_archived, "era-above-archived", severity::remark,
-     "not left so by a kernel; the larger era counts", nothing},
+     "the block is listed as written in an era that has not been yet", raise_era},
+    {problem_code::era_above_archived, "era-above-archived", severity::nonfatal,
+     "the larger era counts here, but a kernel's digestion lowers it, and lists get too short",
+     "era_dump --logical and era_restore keep the larger era"},
     {problem_code::map_hints_never_resumed, "map-hints-never-resumed", severity::remark,
      "the device was formatted and never resumed; the kernel's first commit corrects it", nothing},
 }};
@@ -200,22 +207,44 @@ std::string sentence_of(const problem& found) {
 damage_error::damage_error(const std::string& file, const problem& found)
     : base::data_error(file + ": " + sentence_of(found) + "."), found_(found) {}
 
+bool is_error(const problem& found) {
+  return found.decisive || row_of(found.code).how_bad == severity::error;
+}
+
 void strict_sink::found(const problem& p) {
-  if (row_of(p.code).how_bad == severity::error) {
+  if (is_error(p)) {
     throw damage_error(file_, p);
   }
+}
+
+void bounded_sink::found(const problem& p) {
+  if (++found_[static_cast<std::size_t>(p.code)] <= most) {
+    next_.found(p);
+  }
+}
+
+std::uint64_t bounded_sink::not_shown(problem_code code) const {
+  const std::uint64_t all = found_[static_cast<std::size_t>(code)];
+  return all > most ? all - most : 0;
+}
+
+std::uint64_t bounded_sink::not_shown() const {
+  std::uint64_t sum = 0;
+  for (const problem_row& row : table) {
+    sum += not_shown(row.code);
+  }
+  return sum;
 }
 
 void damage_in::damaged(const pd::damage& found) {
   problem p{code_of(found.kind), at_, found.block, found.what, found.first_lost, found.end_lost};
   if (at_.in == structure::writeset) {
     // pd counts words of a bitset.
-    p.first_lost = std::min(p.first_lost * pd::bits_per_word, nr_bits_);
-    p.end_lost = std::min(p.end_lost * pd::bits_per_word, nr_bits_);
-  } else if (at_.in == structure::writeset_tree) {
-    const std::uint64_t end_of_eras = std::uint64_t{1} << 32;
-    p.first_lost = std::min(p.first_lost, end_of_eras);
-    p.end_lost = std::min(p.end_lost, end_of_eras);
+    p.first_lost = std::min(p.first_lost * pd::bits_per_word, end_);
+    p.end_lost = std::min(p.end_lost * pd::bits_per_word, end_);
+  } else if (at_.in == structure::writeset_tree && p.loses()) {
+    p.first_lost = std::min<std::uint64_t>(p.first_lost, UINT32_MAX);
+    p.end_lost = std::max(p.first_lost + 1, std::min(p.end_lost, end_));
   }
   sink_.found(p);
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "persistent-data/damage.h"
@@ -81,8 +82,14 @@ struct problem {
   std::uint64_t first_lost = 0;
   std::uint64_t end_lost = 0;
 
+  // What was asked for can't be told because of it, though a check may call it harmless.
+  bool decisive = false;
+
   bool loses() const { return first_lost < end_lost; }
 };
+
+// Whether it ends what needs sound metadata.
+bool is_error(const problem& found);
 
 std::string describe(const place& at);
 
@@ -120,18 +127,37 @@ class strict_sink final : public problem_sink {
   std::string file_;
 };
 
+// Passes on the first problems of each code, and counts the rest: what hostile metadata makes a
+// tool say is bounded.
+class bounded_sink final : public problem_sink {
+ public:
+  static constexpr std::uint64_t most = 1000;
+
+  explicit bounded_sink(problem_sink& next) : next_(next) {}
+  void found(const problem& p) override;
+
+  // How many were not passed on.
+  std::uint64_t not_shown(problem_code code) const;
+  std::uint64_t not_shown() const;
+
+ private:
+  problem_sink& next_;
+  std::vector<std::uint64_t> found_ = std::vector<std::uint64_t>(nr_problem_codes);
+};
+
 // Reports damage in one structure to a problem sink.
 class damage_in final : public pd::damage_sink {
  public:
-  // `nr_bits` is that of the writeset, if it is one.
-  damage_in(place at, problem_sink& sink, std::uint64_t nr_bits = 0)
-      : at_(at), sink_(sink), nr_bits_(nr_bits) {}
+  // `end` is where what can be lost ends: the nr_bits of a writeset, or, of the writeset tree, the
+  // first era that can't have been.
+  damage_in(place at, problem_sink& sink, std::uint64_t end = 0)
+      : at_(at), sink_(sink), end_(end) {}
   void damaged(const pd::damage& found) override;
 
  private:
   place at_;
   problem_sink& sink_;
-  std::uint64_t nr_bits_;
+  std::uint64_t end_;
 };
 
 }  // namespace era

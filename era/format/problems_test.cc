@@ -67,7 +67,7 @@ TEST(problem_table, has_the_severities_of_the_format) {
   EXPECT_EQ(row_of(problem_code::writeset_era).how_bad, severity::error);
   EXPECT_EQ(row_of(problem_code::writeset_nr_bits).how_bad, severity::remark);
   EXPECT_EQ(row_of(problem_code::era_above_current).how_bad, severity::error);
-  EXPECT_EQ(row_of(problem_code::era_above_archived).how_bad, severity::remark);
+  EXPECT_EQ(row_of(problem_code::era_above_archived).how_bad, severity::nonfatal);
 }
 
 // The text of a page with hyphens unescaped and all white space made single blanks.
@@ -152,9 +152,34 @@ TEST(damage_in_a_structure, is_passed_on_in_its_own_units) {
 
 TEST(damage_in_a_structure, ends_with_the_last_era_there_can_be) {
   era::test::problem_recorder recorder;
-  era::damage_in({structure::writeset_tree}, recorder)
+  era::damage_in({structure::writeset_tree}, recorder, 13)
       .damaged({pd::damage_kind::block_checksum, 9, "", 7, UINT64_MAX});
-  EXPECT_EQ(recorder.problems[0].end_lost, std::uint64_t{1} << 32);
+  EXPECT_EQ(recorder.problems[0].end_lost, 13U);
+  era::damage_in({structure::writeset_tree}, recorder, 13)
+      .damaged({pd::damage_kind::block_checksum, 9, "", 20, UINT64_MAX});
+  EXPECT_EQ(recorder.problems[1].first_lost, 20U);
+  EXPECT_TRUE(recorder.problems[1].loses());
+}
+
+TEST(bounded_sink, passes_on_the_first_thousand_of_each_code) {
+  era::test::problem_recorder recorder;
+  era::bounded_sink sink(recorder);
+  for (int i = 0; i < 1500; ++i) {
+    sink.found({problem_code::writeset_gap, {}, 1, ""});
+  }
+  sink.found({problem_code::writeset_era, {}, 1, ""});
+  EXPECT_EQ(recorder.problems.size(), 1001U);
+  EXPECT_EQ(sink.not_shown(problem_code::writeset_gap), 500U);
+  EXPECT_EQ(sink.not_shown(problem_code::writeset_era), 0U);
+  EXPECT_EQ(sink.not_shown(), 500U);
+}
+
+TEST(strict_sink, throws_at_what_decides_the_answer) {
+  era::strict_sink sink("meta");
+  problem gap{problem_code::writeset_gap, {structure::writeset}, 9, "what is wrong"};
+  EXPECT_NO_THROW(sink.found(gap));
+  gap.decisive = true;
+  EXPECT_THROW(sink.found(gap), era::damage_error);
 }
 
 TEST(strict_sink, throws_at_the_first_error_and_at_nothing_less) {

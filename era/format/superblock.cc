@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "base/bytes.h"
 
@@ -24,7 +25,28 @@ bool all_zero(const std::byte* from, const std::byte* end) {
   return std::all_of(from, end, [](std::byte b) { return b == std::byte{0}; });
 }
 
+void check_geometry(const superblock& s,
+                    const std::function<void(problem_code, const std::string&)>& report) {
+  const std::string size = "data block size is " + std::to_string(s.data_block_size) + " sectors";
+  if (s.data_block_size == 0 || s.data_block_size % 8 != 0) {
+    report(problem_code::superblock_block_size, size + ", not a positive multiple of 8");
+  } else if (!fits_a_device(s.data_block_size, s.nr_blocks)) {
+    report(problem_code::superblock_block_size,
+           size + ", so that " + std::to_string(s.nr_blocks) +
+               " data blocks are more bytes than a device can have");
+  }
+  if (s.nr_blocks == 0 && (s.current_era > 0 || s.current_open())) {
+    report(problem_code::superblock_nr_blocks,
+           "no data blocks, but the current era is " + std::to_string(s.current_era) +
+               ": before its first era a device has its length");
+  }
+}
+
 }  // namespace
+
+bool fits_a_device(std::uint64_t block_size, std::uint64_t nr_blocks) {
+  return nr_blocks == 0 || block_size <= UINT64_MAX / sector_bytes / nr_blocks;
+}
 
 superblock decode_superblock(const std::byte* block) {
   superblock s;
@@ -108,11 +130,7 @@ bool check_superblock(const std::byte* block, place at, block_nr where, problem_
           "the writeset tree's root is block " + std::to_string(s.writeset_tree_root) +
               ", the era array's block " + std::to_string(s.era_array_root));
   }
-  if (s.data_block_size == 0 || s.data_block_size % 8 != 0) {
-    report(problem_code::superblock_block_size, "data block size is " +
-                                                    std::to_string(s.data_block_size) +
-                                                    " sectors, not a positive multiple of 8");
-  }
+  check_geometry(s, report);
   if ((s.flags & ~std::uint32_t{1}) != 0) {
     report(problem_code::superblock_flags, "unknown flags " + std::to_string(s.flags));
   }

@@ -40,6 +40,9 @@ struct superblock {
   bool current_open() const { return current_root != pd::no_block; }
 };
 
+// Whether the bytes of so many data blocks, of so many sectors each, can be counted in 64 bits.
+bool fits_a_device(std::uint64_t block_size, std::uint64_t nr_blocks);
+
 superblock decode_superblock(const std::byte* block);
 
 // Fills a zeroed block, all but its checksum; seal_block() does the rest.

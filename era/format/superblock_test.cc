@@ -108,6 +108,12 @@ class check_superblock : public testing::Test {
     EXPECT_EQ(recorder_.names(), std::vector<std::string>{name});
   }
 
+  void expect_error(const char* name) {
+    EXPECT_TRUE(check());
+    EXPECT_EQ(recorder_.names(), std::vector<std::string>{name});
+    EXPECT_EQ(era::row_of(recorder_.problems[0].code).how_bad, era::severity::error);
+  }
+
   void expect_remark(const char* name) {
     EXPECT_TRUE(check());
     EXPECT_EQ(recorder_.names(), std::vector<std::string>{name});
@@ -181,11 +187,29 @@ TEST_F(check_superblock, finds_roots_that_cannot_be) {
   }
 }
 
-TEST_F(check_superblock, remarks_on_odd_data_block_sizes) {
+TEST_F(check_superblock, finds_odd_data_block_sizes) {
   for (const std::uint32_t size : {0U, 1U, 12U, 127U}) {
     put_le32(block() + 172, size);
-    expect_remark("superblock-block-size");
+    expect_error("superblock-block-size");
   }
+}
+
+TEST_F(check_superblock, finds_more_bytes_than_can_be_counted) {
+  put_le32(block() + 172, 0xFFFFFFF8);
+  put_le32(block() + 180, 0x7FFFFFFF);
+  expect_error("superblock-block-size");
+  put_le32(block() + 180, 0x00800000);
+  EXPECT_TRUE(check());
+  EXPECT_TRUE(recorder_.problems.empty()) << recorder_.text();
+}
+
+TEST_F(check_superblock, finds_eras_of_a_device_without_blocks) {
+  put_le32(block() + 180, 0);
+  expect_error("superblock-nr-blocks");
+  put_le32(block() + 184, 0);  // the current era
+  base::put_le64(block() + 192, 0);  // and its writeset
+  EXPECT_TRUE(check());
+  EXPECT_TRUE(recorder_.problems.empty()) << "formatted, never resumed";
 }
 
 TEST_F(check_superblock, remarks_on_unknown_flags) {

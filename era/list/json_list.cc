@@ -20,6 +20,7 @@ void begin(const list_facts& facts, base::text& out) {
   json.begin_object();
   json.text("tool", "era_invalidate");
   json.text("version", ERA_TOOLS_VERSION);
+  json.text("file", facts.file);
   json.number("block_size_sectors", facts.geometry.block_size);
   json.number("block_size_bytes", facts.geometry.block_bytes());
   json.number("nr_blocks", facts.geometry.nr_blocks);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/ordered_printer.h"
+#include "era/read/plausibility.h"
 
 namespace era {
 namespace {
@@ -27,11 +28,16 @@ std::uint32_t next_since(const metadata& from) {
 written_list list_written_blocks(metadata_file& from, metadata_state which, std::uint32_t since,
                                  problem_sink& problems) {
   metadata found = from.load(which, problems);
+  require_possible(found, since, from.name());
+  if (report_missing_eras(found, since, problems)) {
+    found.lost_writesets = true;  // tolerated: any block may have been written then
+  }
   era_reader eras(found, problems);
   written_blocks blocks(eras, since, found.superblock.nr_blocks);
   from.require_held(found);
 
   list_facts facts;
+  facts.file = from.name();
   facts.geometry = {found.superblock.data_block_size, found.superblock.nr_blocks};
   facts.source = which;
   facts.current_open = found.has_current;

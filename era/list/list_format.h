@@ -14,6 +14,7 @@ namespace era {
 
 // What a list is of.
 struct list_facts {
+  std::string file;
   era::geometry geometry;
   metadata_state source = metadata_state::live;
   bool current_open = false;

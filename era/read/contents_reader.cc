@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/conveyor.h"
+#include "era/read/plausibility.h"
 
 namespace era {
 namespace {
@@ -21,8 +22,14 @@ void contents_reader::first_report::found(const problem& p) {
   }
 }
 
-contents_reader::contents_reader(metadata& of, problem_sink& sink, bool logical)
-    : metadata_(of), sink_(sink), eras_(of, sink_), logical_(logical) {}
+contents_reader::contents_reader(metadata& of, problem_sink& sink, bool logical, bool repair,
+                                 std::uint32_t floor)
+    : metadata_(of),
+      sink_(sink),
+      eras_(of, sink_),
+      logical_(logical),
+      repair_(repair),
+      floor_(floor) {}
 
 void contents_reader::verify(base::progress& progress) {
   eras_.verify(logical_ ? era_reader::extent::device : era_reader::extent::whole, progress);
@@ -30,7 +37,11 @@ void contents_reader::verify(base::progress& progress) {
 
 void contents_reader::plan() {
   sections_.clear();
+  if (repair_) {
+    make_sound();
+  }
   if (!logical_) {
+    lost_eras_ = eras_.lost_in_era_array();
     plan_writesets();
   }
   section eras;
@@ -38,16 +49,32 @@ void contents_reader::plan() {
   sections_.push_back(eras);
 }
 
+void contents_reader::make_sound() {
+  std::uint32_t& current = metadata_.superblock.current_era;
+  current = std::max(current, eras_.latest_in_era_array());
+  std::uint32_t oldest = UINT32_MAX;
+  for (std::size_t i = 0; i < metadata_.nr_archived(); ++i) {
+    const std::uint32_t era = metadata_.writesets[i].era;
+    current = std::max(current, era);
+    oldest = era > floor_ ? std::min(oldest, era) : oldest;
+  }
+  // A target's digestion would lower what is later in the array; the last-written eras are as true.
+  logical_ = logical_ || eras_.latest_in_era_array() > oldest;
+}
+
 void contents_reader::plan_writesets() {
   const std::uint32_t current_era = metadata_.superblock.current_era;
   constexpr std::size_t none = SIZE_MAX;
   const std::size_t twin =
       metadata_.has_current ? metadata_.find_archived(current_era).value_or(none) : none;
-  bool lost_are_in = eras_.lost_in_writesets().empty();
+  bool lost_are_in = eras_.lost_in_writesets().empty() && lost_eras_.empty();
   for (std::size_t i = 0; i < metadata_.writesets.size(); ++i) {
-    const std::uint32_t era = metadata_.writesets[i].era;
+    const std::uint32_t era = metadata_.era_of(i);
     if (twin == i) {
       continue;  // one with the open writeset of the same era, which comes last
+    }
+    if (era <= floor_) {
+      continue;  // every block was written since
     }
     if (!lost_are_in && era > current_era) {
       plan_writeset(current_era, {}, true);
@@ -70,7 +97,11 @@ void contents_reader::plan_writeset(std::uint32_t era, std::vector<std::size_t> 
                                     bool with_lost) {
   std::uint32_t nr_bits = with_lost ? metadata_.superblock.nr_blocks : 0;
   for (const std::size_t i : sources) {
-    nr_bits = std::max(nr_bits, metadata_.writesets[i].nr_bits);
+    const writeset& set = metadata_.writesets[i];
+    // Bits that are lost beyond the device's blocks count for nothing, however many.
+    nr_bits = std::max(nr_bits, eras_.is_damaged(i)
+                                    ? std::min(set.nr_bits, metadata_.superblock.nr_blocks)
+                                    : set.nr_bits);
   }
   sections_.push_back({true, nr_bits, era, std::move(sources), with_lost});
 }
@@ -127,11 +158,26 @@ void contents_reader::read_window(const section& of, std::uint64_t first, conten
     read_bits(of, into);
     return;
   }
+  read_eras(into);
+}
+
+void contents_reader::read_eras(contents_window& into) {
   into.eras.resize(into.count);
   if (logical_) {
-    eras_.last_written(first, into.eras);
+    eras_.last_written(into.first, into.eras);
   } else {
-    eras_.array_values(first, into.eras);
+    eras_.array_values(into.first, into.eras);
+    for (const block_range& lost : lost_eras_) {
+      const std::uint64_t end = std::min(lost.end, into.first + into.count);
+      for (std::uint64_t block = std::max(lost.first, into.first); block < end; ++block) {
+        into.eras[block - into.first] = 0;
+      }
+    }
+  }
+  if (floor_ > 0) {
+    for (std::uint32_t& era : into.eras) {
+      era = std::max(era, floor_);
+    }
   }
 }
 
@@ -160,11 +206,13 @@ void contents_reader::add_source(contents_window& into, std::size_t i) {
 
 void contents_reader::add_lost(contents_window& into) const {
   const std::uint64_t nr_blocks = metadata_.superblock.nr_blocks;
-  for (const block_range& range : eras_.lost_in_writesets()) {
-    const std::uint64_t end = std::min({range.end, into.first + into.count, nr_blocks});
-    for (std::uint64_t block = std::max(range.first, into.first); block < end; ++block) {
-      const std::uint64_t bit = block - into.first;
-      into.bits[bit / pd::bits_per_word] |= std::uint64_t{1} << bit % pd::bits_per_word;
+  for (const std::vector<block_range>* ranges : {&eras_.lost_in_writesets(), &lost_eras_}) {
+    for (const block_range& range : *ranges) {
+      const std::uint64_t end = std::min({range.end, into.first + into.count, nr_blocks});
+      for (std::uint64_t block = std::max(range.first, into.first); block < end; ++block) {
+        const std::uint64_t bit = block - into.first;
+        into.bits[bit / pd::bits_per_word] |= std::uint64_t{1} << bit % pd::bits_per_word;
+      }
     }
   }
 }
@@ -172,7 +220,8 @@ void contents_reader::add_lost(contents_window& into) const {
 void send_contents(metadata_file& from, const contents_options& options, problem_sink& problems,
                    contents_sink& into, base::progress& progress) {
   metadata found = from.load(options.state, problems);
-  contents_reader contents(found, problems, options.logical);
+  const std::optional<std::uint32_t> missing = report_missing_eras(found, 0, problems);
+  contents_reader contents(found, problems, options.logical, options.repair, missing.value_or(0));
   progress.begin("verifying");
   contents.verify(progress);
   from.require_held(found);

@@ -17,15 +17,20 @@ namespace era {
 
 class contents_reader {
  public:
-  // `logical`: the last-written eras alone, with every writeset folded in. All must stay.
-  contents_reader(metadata& of, problem_sink& sink, bool logical);
+  // `logical`: the last-written eras alone, with every writeset folded in. Without `repair` what is
+  // sent is what was read; with it, it is what metadata can hold: `floor` is the latest era that is
+  // missing among the archived ones, in which every block counts as written; no era is later than
+  // the current one; and none in the array is later than an archived one. All must stay.
+  contents_reader(metadata& of, problem_sink& sink, bool logical, bool repair,
+                  std::uint32_t floor = 0);
 
   // Reads everything once, so that what is lost is known. Comes before send_to().
   void verify(base::progress& progress);
 
-  // What was lost in writesets goes into that of the current era, which is made up where there is
-  // none. What is newly found damaged now, on a device that fails, goes to the problem sink too,
-  // and counts as written where that does not throw.
+  // What was lost goes into the writeset of the current era, which is made up where there is none.
+  // What is newly found damaged now, on a device that fails, goes to the problem sink too, and
+  // counts as written where that does not throw: in its writeset, or, of the era array, in the
+  // current era.
   void send_to(contents_sink& into, base::progress& progress);
 
  private:
@@ -52,17 +57,22 @@ class contents_reader {
   };
 
   void plan();
+  void make_sound();
   void plan_writesets();
   void plan_writeset(std::uint32_t era, std::vector<std::size_t> sources, bool with_lost);
   void read_window(const section& of, std::uint64_t first, contents_window& into);
   void read_bits(const section& of, contents_window& into);
   void add_source(contents_window& into, std::size_t i);
   void add_lost(contents_window& into) const;
+  void read_eras(contents_window& into);
 
   metadata& metadata_;
   first_report sink_;
   era_reader eras_;
   bool logical_;
+  bool repair_;
+  std::uint32_t floor_;
+  std::vector<block_range> lost_eras_;  // that the writeset of the current era stands in for
   std::vector<section> sections_;
   std::vector<std::uint64_t> one_source_;  // scratch
 };
@@ -70,6 +80,7 @@ class contents_reader {
 struct contents_options {
   metadata_state state = metadata_state::live;
   bool logical = false;
+  bool repair = false;  // for a sink of problems that tolerates errors
 };
 
 // The whole way from a file to a sink: loads the state, verifies all of it before the sink hears a

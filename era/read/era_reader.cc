@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "era/read/plausibility.h"
+
 namespace era {
 namespace {
 
@@ -24,6 +26,22 @@ std::uint64_t bits_since(const std::byte* values, std::uint64_t count, std::uint
     bits |= std::uint64_t{base::get_le32(values + era_size * i) >= since} << i;
   }
   return bits;
+}
+
+// Adds a range to some that are kept sorted and merged, so that they stay few however much is lost.
+void add_range(std::vector<block_range>& ranges, block_range added) {
+  if (added.first >= added.end) {
+    return;
+  }
+  auto at = std::lower_bound(
+      ranges.begin(), ranges.end(), added.first,
+      [](const block_range& range, std::uint64_t first) { return range.end < first; });
+  while (at != ranges.end() && at->first <= added.end) {
+    added.first = std::min(added.first, at->first);
+    added.end = std::max(added.end, at->end);
+    at = ranges.erase(at);
+  }
+  ranges.insert(at, added);
 }
 
 }  // namespace
@@ -69,6 +87,7 @@ class era_reader::window_filler : public pd::array_block_visitor {
     const std::uint64_t unit = owner_.blocks_of_element(request.tag);
     const std::uint64_t at = request.ref.key * unit * pd::array_capacity(request.value_size);
     if (owner_.metadata_.is_era_array(request.tag)) {
+      owner_.note_eras(request, data);
       take_eras(at - first_, data, std::min<std::uint64_t>(request.entries, end_ - at));
       return;
     }
@@ -76,7 +95,7 @@ class era_reader::window_filler : public pd::array_block_visitor {
     const std::uint64_t stop =
         std::min({at + request.entries * unit, std::uint64_t{set.nr_bits}, end_});
     if (at < stop) {
-      take_bits(set.era, at - first_, data, stop - at);
+      take_bits(owner_.metadata_.era_of(request.tag), at - first_, data, stop - at);
     }
   }
 
@@ -90,8 +109,8 @@ class era_reader::window_filler : public pd::array_block_visitor {
   void lose(std::size_t array, block_range range) {
     if (!owner_.metadata_.is_era_array(array)) {
       range.end = std::min<std::uint64_t>(range.end, owner_.metadata_.writesets[array].nr_bits);
-      owner_.note_lost(range);
     }
+    owner_.note_lost(array, range);
     range.first = std::max(range.first, first_);
     range.end = std::min(range.end, end_);
     if (range.first < range.end) {
@@ -215,9 +234,13 @@ era_reader::era_reader(metadata& of, problem_sink& sink)
       sink_(sink),
       indexes_(of.nr_arrays()),
       first_writeset_(of.writesets.size()),
+      damaged_(of.nr_arrays()),
+      usual_in_era_array_(of.nr_archived() > 0
+                              ? std::min(of.writesets.front().era, of.superblock.current_era)
+                              : of.superblock.current_era),
       reader_(of.walk.reader) {
   if (of.lost_writesets) {
-    note_lost({0, of.superblock.nr_blocks});
+    add_range(lost_in_writesets_, {0, of.superblock.nr_blocks});
   }
 }
 
@@ -344,20 +367,19 @@ void era_reader::fill_losses(window_filler& into, std::size_t first_array, std::
   }
 }
 
-void era_reader::note_lost(block_range lost) {
-  if (lost.first >= lost.end) {
+void era_reader::note_lost(std::size_t array, block_range lost) {
+  damaged_[array] = damaged_[array] || lost.first < lost.end;
+  add_range(metadata_.is_era_array(array) ? lost_in_era_array_ : lost_in_writesets_, lost);
+}
+
+void era_reader::note_eras(const pd::array_block_request& request, const std::byte* values) {
+  if (!base::any_le32_above(values, request.entries, usual_in_era_array_)) {
     return;
   }
-  // Kept sorted and merged, so that it stays small however much is lost.
-  auto at = std::lower_bound(
-      lost_in_writesets_.begin(), lost_in_writesets_.end(), lost.first,
-      [](const block_range& range, std::uint64_t first) { return range.end < first; });
-  while (at != lost_in_writesets_.end() && at->first <= lost.end) {
-    lost.first = std::min(lost.first, at->first);
-    lost.end = std::max(lost.end, at->end);
-    at = lost_in_writesets_.erase(at);
+  check_array_eras(metadata_, request, values, sink_);
+  for (std::uint32_t i = 0; i < request.entries; ++i) {
+    latest_in_era_array_ = std::max(latest_in_era_array_, base::get_le32(values + era_size * i));
   }
-  lost_in_writesets_.insert(at, lost);
 }
 
 }  // namespace era

@@ -32,7 +32,8 @@ class era_reader {
   // Which part of a writeset that is longer than the device is read.
   enum class extent { device, whole };
 
-  // Reads all there is, in disk order, and drops it: from then on lost_in_writesets() is complete.
+  // Reads all there is, in disk order, and drops it: from then on all that can be known of losses
+  // and of the array's eras is known.
   void verify(extent of_writesets, base::progress& progress);
 
   // Bit i of the words: block i was last written in `since` or later. For all blocks of the device;
@@ -56,6 +57,16 @@ class era_reader {
   // The data blocks of which some writeset's bits were found lost so far; all, if a writeset itself
   // is.
   const std::vector<block_range>& lost_in_writesets() const { return lost_in_writesets_; }
+
+  // The data blocks whose eras in the era array were found lost so far.
+  const std::vector<block_range>& lost_in_era_array() const { return lost_in_era_array_; }
+
+  // Whether something of writeset i was found lost so far.
+  bool is_damaged(std::size_t i) const { return damaged_[i]; }
+
+  // The latest era met in the array so far, if that is later than the oldest archived one or than
+  // the current one.
+  std::uint32_t latest_in_era_array() const { return latest_in_era_array_; }
 
  private:
   class index_collector;
@@ -85,7 +96,8 @@ class era_reader {
   void fill(window_filler& into, std::size_t first_array, std::size_t end_array);
   void fill_in_disk_order(window_filler& into, std::size_t first_writeset, extent of_writesets);
   void fill_losses(window_filler& into, std::size_t first_array, std::size_t end_array);
-  void note_lost(block_range lost);
+  void note_lost(std::size_t array, block_range lost);
+  void note_eras(const pd::array_block_request& request, const std::byte* values);
 
   // The data blocks that one element of an array covers.
   std::uint64_t blocks_of_element(std::size_t array) const {
@@ -100,6 +112,10 @@ class era_reader {
   std::size_t first_writeset_;  // the indexes of this one and all after it were read
   std::vector<loss> losses_;
   std::vector<block_range> lost_in_writesets_;
+  std::vector<block_range> lost_in_era_array_;
+  std::vector<bool> damaged_;         // by array
+  std::uint32_t usual_in_era_array_;  // sound metadata has no later era there
+  std::uint32_t latest_in_era_array_ = 0;
   pd::array_block_reader reader_;
   std::vector<pd::array_block_request> requests_;
 };

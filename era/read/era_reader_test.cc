@@ -189,7 +189,7 @@ TEST(era_reader, window_holds_whole_array_blocks) {
 TEST(era_reader, agrees_with_a_plain_model) {
   std::mt19937_64 random(1);
   for (const std::uint32_t nr_blocks :
-       {0U, 1U, 63U, 64U, 65U, 1017U, 1018U, 1019U, 5000U, 32575U, 32576U, 32577U, 70000U}) {
+       {1U, 63U, 64U, 65U, 1017U, 1018U, 1019U, 5000U, 32575U, 32576U, 32577U, 70000U}) {
     for (int round = 0; round < 4; ++round) {
       SCOPED_TRACE(std::to_string(nr_blocks) + " blocks, round " + std::to_string(round));
       expect_all(random_model(nr_blocks, random));

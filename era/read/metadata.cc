@@ -20,8 +20,7 @@ place metadata::place_of(std::size_t array) const {
   if (is_era_array(array)) {
     return {structure::era_array, is_snapshot(), 0, false};
   }
-  return {structure::writeset, is_snapshot(), writesets[array].era,
-          has_current && array + 1 == writesets.size()};
+  return {structure::writeset, is_snapshot(), writesets[array].era, is_current(array)};
 }
 
 void metadata::report(std::size_t array, const pd::damage& found, problem_sink& sink) const {

@@ -47,6 +47,12 @@ struct metadata {
   pd::array_root root_of(std::size_t array) const;
   place place_of(std::size_t array) const;
 
+  // The era of a writeset. An open one is always of the current era.
+  std::uint32_t era_of(std::size_t i) const {
+    return is_current(i) ? superblock.current_era : writesets[i].era;
+  }
+  bool is_current(std::size_t i) const { return has_current && i + 1 == writesets.size(); }
+
   // Reports damage in that array.
   void report(std::size_t array, const pd::damage& found, problem_sink& sink) const;
 };

@@ -6,6 +6,9 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/number.h"
+#include "era/read/plausibility.h"
+#include "persistent-data/space_map_check.h"
 
 namespace era {
 namespace {
@@ -43,7 +46,7 @@ class writeset_collector final : public pd::tree_visitor {
 
   void damaged(const pd::damage& found) override {
     into_.lost_writesets = into_.lost_writesets || found.first_lost < found.end_lost;
-    damage_in(place_, sink_).damaged(found);
+    damage_in(place_, sink_, std::uint64_t{into_.superblock.current_era} + 1).damaged(found);
   }
 
  private:
@@ -89,8 +92,8 @@ std::optional<superblock> metadata_file::read_superblock(block_nr where, problem
   const place at{structure::superblock, where != 0, 0, false};
   if (where >= blocks_.usable()) {
     sink.found({code_of(pd::damage_kind::block_out_of_range), at, where,
-                "named as a superblock, but metadata blocks are 0 to " +
-                    std::to_string(blocks_.usable() - 1)});
+                "named as a superblock, but the device has " +
+                    base::counted(blocks_.usable(), "metadata block")});
     return std::nullopt;
   }
   pd::block_buffer block(1);
@@ -127,6 +130,9 @@ metadata metadata_file::read_state(const superblock& from, metadata_state which,
                                    pd::reference_counts* counts) {
   metadata found(blocks_, from, which);
   found.walk.counts = counts;
+  if (const auto missing = pd::blocks_missing(from.space_map, blocks_.usable())) {
+    damage_in({structure::space_map, found.is_snapshot(), 0, false}, sink).damaged(*missing);
+  }
   found.walk.seen.insert(from.location);
   if (counts != nullptr && from.metadata_snap < blocks_.usable()) {
     found.walk.seen.insert(from.metadata_snap);
@@ -134,26 +140,27 @@ metadata metadata_file::read_state(const superblock& from, metadata_state which,
   writeset_collector collector(found, sink);
   pd::walk_btree(found.walk, from.writeset_tree_root, writeset_value_size, collector);
   if (!found.is_snapshot() && from.current_open()) {
-    if (const auto twin = found.find_archived(from.current_era)) {
-      sink.found({problem_code::writeset_era, found.place_of(*twin), found.writesets[*twin].root,
-                  "archived, though era " + std::to_string(from.current_era) + " is still open"});
-    }
     found.has_current = true;
     found.writesets.push_back({from.current_era, from.current_nr_bits, from.current_root});
   }
   drop_impossible_writesets(found, sink);
+  check_writesets(found, sink);
   return found;
+}
+
+void metadata_file::require_snapshot(const superblock& live, const std::string& file) {
+  if (live.metadata_snap == pd::no_block) {
+    throw base::data_error(file +
+                           ": no current metadata snap.  Take one first: dmsetup message DEVICE 0 "
+                           "take_metadata_snap");
+  }
 }
 
 metadata metadata_file::load(metadata_state which, problem_sink& sink) {
   strict_sink strict(name());
   superblock from = read_superblock(0, strict).value();
   if (which == metadata_state::snapshot) {
-    if (from.metadata_snap == pd::no_block) {
-      throw base::data_error(name() +
-                             ": no current metadata snap.  Take one first: dmsetup message DEVICE "
-                             "0 take_metadata_snap");
-    }
+    require_snapshot(from, name());
     from = read_superblock(from.metadata_snap, strict).value();
   }
   return read_state(from, which, sink);

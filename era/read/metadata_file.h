@@ -34,6 +34,9 @@ class metadata_file {
   metadata read_state(const superblock& from, metadata_state which, problem_sink& sink,
                       pd::reference_counts* counts = nullptr);
 
+  // Throws base::data_error, naming the file, if `live` holds no metadata snapshot.
+  static void require_snapshot(const superblock& live, const std::string& file);
+
   // Superblock and writeset tree of a state. Throws damage_error if a superblock is not sound, even
   // where `sink` tolerates errors, and base::data_error where no snapshot is held.
   metadata load(metadata_state which, problem_sink& sink);

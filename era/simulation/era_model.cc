@@ -52,9 +52,9 @@ std::optional<era_state> read_sound_state(pd::block_device& device) {
   base::no_progress silent;
   const check_summary summary = check(device, {}, sink, silent);
   era_state found;
-  found.current_era = summary.live.current_era;
+  found.current_era = summary.found.current_era;
   found.eras = read_eras(file, metadata_state::live, sink);
-  if (summary.live.metadata_snap != pd::no_block) {
+  if (summary.metadata_snap != pd::no_block) {
     found.snapshot = read_eras(file, metadata_state::snapshot, sink);
   }
   return found;
