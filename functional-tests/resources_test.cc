@@ -46,7 +46,7 @@ TEST_CASE("100 million blocks take less than 48 MiB of memory") {
   const std::string metadata = folder / "metadata";
   const std::string xml = folder / "xml";
   std::string text = "<superblock uuid=\"\" block_size=\"128\" nr_blocks=\"" +
-                     std::to_string(nr_blocks) + "\" current_era=\"9\">\n";
+                     std::to_string(nr_blocks) + "\" current_era=\"8\">\n";
   for (std::uint64_t era = 1; era <= 8; ++era) {
     text += "  <writeset era=\"" + std::to_string(era) + "\" nr_bits=\"" +
             std::to_string(nr_blocks) + "\">\n";

@@ -29,7 +29,13 @@ class index_reader final : public tree_visitor {
       if (first_visit) {
         context_.counts->add(node.child(i));
       }
-      entry(node.key(i), node.child(i));
+      if (const std::uint32_t more = repeated(node, i)) {
+        count_pointers(node, i + 1, more - 1, first_visit);
+        lose_repeated(node.key(i), node.key(i + more - 1), node.child(i));
+        i += more - 1;
+      } else {
+        entry(node.key(i), node.child(i));
+      }
     }
   }
 
@@ -44,6 +50,35 @@ class index_reader final : public tree_visitor {
   }
 
  private:
+  // How many entries from `i` on, with keys one after the other, lead where the one before them
+  // does: one report is enough for all of them. 0 if fewer than two.
+  std::uint32_t repeated(const node_view& node, std::uint32_t i) const {
+    std::uint32_t end = i;
+    while (i > 0 && end < node.nr_entries() && node.child(end) == node.child(i - 1) &&
+           node.key(end) == node.key(end - 1) + 1 && node.key(end) < array_.nr_array_blocks()) {
+      ++end;
+    }
+    const block_nr block = node.child(i);
+    const bool on_device = block != no_block && block < context_.reader.usable();
+    return on_device && end - i > 1 ? end - i : 0;
+  }
+
+  void count_pointers(const node_view& node, std::uint32_t first, std::uint32_t count,
+                      bool first_visit) {
+    for (std::uint32_t i = first; first_visit && i < first + count; ++i) {
+      context_.counts->add(node.child(i));
+    }
+  }
+
+  void lose_repeated(std::uint64_t first, std::uint64_t last, block_nr block) {
+    expect_key(first);
+    report_lost({damage_kind::block_seen_twice, block,
+                 "array blocks " + std::to_string(first) + " to " + std::to_string(last) +
+                     ": another pointer leads here as well"},
+                first, last + 1);
+    next_key_ = last + 1;
+  }
+
   void entry(std::uint64_t key, block_nr block) {
     const bool stale = key >= array_.nr_array_blocks();
     if (block == no_block || block >= context_.reader.usable()) {

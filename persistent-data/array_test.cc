@@ -188,6 +188,14 @@ TEST(array, finds_a_block_that_has_two_places) {
   a.expect_loss(damage_kind::block_seen_twice, a.root.root, 3 * capacity, 4 * capacity);
 }
 
+TEST(array, tells_of_many_places_of_one_block_at_once) {
+  built_array a(5);
+  for (const std::uint32_t key : {2U, 3U, 4U}) {
+    set_child(a.device, a.root.root, key, a.block(1));
+  }
+  a.expect_loss(damage_kind::block_seen_twice, a.block(1), 2 * capacity, a.root.nr_elements);
+}
+
 TEST(array, finds_places_that_name_no_block) {
   for (const block_nr wrong : {block_nr{0}, block_nr{25}, block_nr{1} << 32, UINT64_MAX}) {
     built_array a(5);

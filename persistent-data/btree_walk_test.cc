@@ -149,6 +149,27 @@ TEST(btree_walk, enters_a_shared_leaf_once) {
   t.expect_loss(damage_kind::block_seen_twice, t.child(1), first_of_leaf[2], first_of_leaf[3]);
 }
 
+// Every pointer of every node leads to the same node.
+TEST(btree_walk, reads_a_block_once_however_many_pointers_lead_there) {
+  pd::memory_device device(10);
+  std::vector<pd::test::node_entry> children;
+  for (std::uint64_t key = 0; key < capacity; ++key) {
+    children.push_back({key, 2});
+  }
+  put_internal(device, 1, children);
+  put_leaf(device, 2, value_size, {0});
+  pd::block_reader reader(device);
+  pd::walk_context context(reader);
+  pd::test::tree_recorder walked(value_size);
+  pd::walk_btree(context, 1, value_size, walked);
+  EXPECT_EQ(reader.blocks_read(), 2U);
+  const auto losses = walked.losses();
+  ASSERT_EQ(losses.size(), 1U) << text_of(losses);
+  EXPECT_EQ(losses[0].what, "btree node: 251 more pointers of the same parent lead here");
+  EXPECT_EQ(losses[0].first_lost, 1U);
+  EXPECT_EQ(losses[0].end_lost, UINT64_MAX);
+}
+
 TEST(btree_walk, finds_a_wrong_header) {
   tree t(four_leaves);
   change_block(t.device, pd::node_block, t.child(2),

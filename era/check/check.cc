@@ -176,6 +176,7 @@ class checker {
     if (live) {
       summary_.space_map = live->space_map;
       summary_.metadata_snap = live->metadata_snap;
+      file_.check_length(*live, sink_);
       if (options.state == metadata_state::snapshot) {
         check_held_snapshot(*live, options.superblock_only);
       } else {

@@ -126,13 +126,16 @@ std::optional<superblock> metadata_file::read_superblock(block_nr where, problem
   return found;
 }
 
+void metadata_file::check_length(const superblock& live, problem_sink& sink) {
+  if (const auto missing = pd::blocks_missing(live.space_map, blocks_.usable())) {
+    damage_in({structure::space_map, false, 0, false}, sink).damaged(*missing);
+  }
+}
+
 metadata metadata_file::read_state(const superblock& from, metadata_state which, problem_sink& sink,
                                    pd::reference_counts* counts) {
   metadata found(blocks_, from, which);
   found.walk.counts = counts;
-  if (const auto missing = pd::blocks_missing(from.space_map, blocks_.usable())) {
-    damage_in({structure::space_map, found.is_snapshot(), 0, false}, sink).damaged(*missing);
-  }
   found.walk.seen.insert(from.location);
   if (counts != nullptr && from.metadata_snap < blocks_.usable()) {
     found.walk.seen.insert(from.metadata_snap);
@@ -159,6 +162,7 @@ void metadata_file::require_snapshot(const superblock& live, const std::string& 
 metadata metadata_file::load(metadata_state which, problem_sink& sink) {
   strict_sink strict(name());
   superblock from = read_superblock(0, strict).value();
+  check_length(from, sink);
   if (which == metadata_state::snapshot) {
     require_snapshot(from, name());
     from = read_superblock(from.metadata_snap, strict).value();

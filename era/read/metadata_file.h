@@ -28,6 +28,10 @@ class metadata_file {
   // again.
   std::optional<superblock> read_superblock(block_nr where, problem_sink& sink);
 
+  // Reports it if the device has fewer blocks than the space map of the live superblock covers: it
+  // is an incomplete copy, or was cut off.
+  void check_length(const superblock& live, problem_sink& sink);
+
   // Reads the writeset tree of a superblock that was found usable. The current writeset is left
   // out of a snapshot, where it is stale. With `counts` every pointer met is counted, and
   // the block of a metadata snapshot may not be in use for anything else.
