@@ -20,8 +20,9 @@ constexpr const char* rebuild_map = "era_dump and era_restore make a new space m
 constexpr const char* restore_all =
     "restore a dump with --all-written, as it does not know what was written after it";
 constexpr const char* raise_era =
-    "era_dump --repair raises the current era to the latest one found; if the counter has wrapped, "
-    "use era_restore --all-written too";
+    "era_dump --repair raises the current era to the latest one found, and takes every block that "
+    "may "
+    "have been written after the counter wrapped as written in it";
 constexpr const char* nothing = "nothing to do";
 
 constexpr std::array<problem_row, nr_problem_codes> table{{

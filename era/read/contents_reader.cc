@@ -51,6 +51,7 @@ void contents_reader::plan() {
 
 void contents_reader::make_sound() {
   std::uint32_t& current = metadata_.superblock.current_era;
+  const std::uint32_t before = current;
   current = std::max(current, eras_.latest_in_era_array());
   std::uint32_t oldest = UINT32_MAX;
   for (std::size_t i = 0; i < metadata_.nr_archived(); ++i) {
@@ -58,8 +59,11 @@ void contents_reader::make_sound() {
     current = std::max(current, era);
     oldest = era > floor_ ? std::min(oldest, era) : oldest;
   }
+  if (current > before) {
+    eras_.distrust_up_to(before);
+  }
   // A target's digestion would lower what is later in the array; the last-written eras are as true.
-  logical_ = logical_ || eras_.latest_in_era_array() > oldest;
+  logical_ = logical_ || current > before || eras_.latest_in_era_array() > oldest;
 }
 
 void contents_reader::plan_writesets() {

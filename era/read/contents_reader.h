@@ -20,7 +20,9 @@ class contents_reader {
   // `logical`: the last-written eras alone, with every writeset folded in. Without `repair` what is
   // sent is what was read; with it, it is what metadata can hold: `floor` is the latest era that is
   // missing among the archived ones, in which every block counts as written; no era is later than
-  // the current one; and none in the array is later than an archived one. All must stay.
+  // the current one, which is raised where one is, those up to the old one then counting as the new
+  // one, since the counter may have begun again; and none in the array is later than an archived
+  // one. All must stay.
   contents_reader(metadata& of, problem_sink& sink, bool logical, bool repair,
                   std::uint32_t floor = 0);
 

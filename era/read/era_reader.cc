@@ -137,11 +137,17 @@ class era_reader::era_filler final : public window_filler {
   era_filler(era_reader& owner, std::uint64_t first, std::span<std::uint32_t> eras)
       : window_filler(owner, first, first + eras.size()),
         eras_(eras),
-        era_of_lost_(owner.metadata_.superblock.current_era) {}
+        era_of_lost_(owner.metadata_.superblock.current_era),
+        distrusted_(owner.distrusted_) {}
 
  private:
   void take_eras(std::uint64_t at, const std::byte* values, std::uint64_t count) override {
     std::memcpy(eras_.data() + at, values, era_size * count);
+    if (distrusted_) {
+      for (std::uint32_t& era : eras_.subspan(at, count)) {
+        era = trusted(era);
+      }
+    }
   }
 
   void take_bits(std::uint32_t era, std::uint64_t at, const std::byte* words,
@@ -150,9 +156,13 @@ class era_reader::era_filler final : public window_filler {
       std::uint64_t word = base::get_le64(words + bit / 8) & low_bits(count - bit);
       for (; word != 0; word &= word - 1) {
         std::uint32_t& known = eras_[at + bit + static_cast<unsigned>(std::countr_zero(word))];
-        known = std::max(known, era);
+        known = std::max(known, trusted(era));
       }
     }
+  }
+
+  std::uint32_t trusted(std::uint32_t era) const {
+    return distrusted_ && era <= *distrusted_ ? era_of_lost_ : era;
   }
 
   void take_lost(std::uint64_t at, std::uint64_t end) override {
@@ -163,6 +173,7 @@ class era_reader::era_filler final : public window_filler {
 
   std::span<std::uint32_t> eras_;
   std::uint32_t era_of_lost_;
+  std::optional<std::uint32_t> distrusted_;
 };
 
 class era_reader::bit_filler final : public window_filler {

@@ -9,6 +9,7 @@
 // order has a thread of its own read ahead.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,6 +41,10 @@ class era_reader {
   // the bits from nr_blocks on are 0. Reads the era array and the writesets from `since` on, in
   // disk order.
   void written_since(std::uint32_t since, std::span<std::uint64_t> words);
+
+  // From now on last_written() takes each era up to this one as the current era, which was raised
+  // above it: the counter may have come to its end and begun again.
+  void distrust_up_to(std::uint32_t era) { distrusted_ = era; }
 
   // In what follows `first` is a multiple of `window`, and what is asked for lies below nr_blocks,
   // or, for writeset_bits, below the nr_bits of that writeset.
@@ -116,6 +121,7 @@ class era_reader {
   std::vector<bool> damaged_;         // by array
   std::uint32_t usual_in_era_array_;  // sound metadata has no later era there
   std::uint32_t latest_in_era_array_ = 0;
+  std::optional<std::uint32_t> distrusted_;
   pd::array_block_reader reader_;
   std::vector<pd::array_block_request> requests_;
 };
