@@ -1,8 +1,6 @@
 #include "era/read/contents_reader.h"
 
 #include <algorithm>
-#include <functional>
-#include <string>
 #include <utility>
 
 #include "base/conveyor.h"
@@ -17,15 +15,22 @@ constexpr std::size_t windows_ahead = 3;
 }  // namespace
 
 void contents_reader::first_report::found(const problem& p) {
-  if (reported_.insert(std::hash<std::string>()(sentence_of(p))).second) {
-    next_.found(p);
+  static_assert(nr_problem_codes < UINT8_MAX);
+  const auto mark = static_cast<std::uint8_t>(1 + static_cast<int>(p.code));
+  if (p.block < nr_blocks_) {
+    reported_.resize(nr_blocks_);
+    if (again_ && reported_[p.block] == mark) {
+      return;
+    }
+    reported_[p.block] = mark;
   }
+  next_.found(p);
 }
 
 contents_reader::contents_reader(metadata& of, problem_sink& sink, bool logical, bool repair,
                                  std::uint32_t floor)
     : metadata_(of),
-      sink_(sink),
+      sink_(sink, of.walk.reader.usable()),
       eras_(of, sink_),
       logical_(logical),
       repair_(repair),
@@ -33,6 +38,7 @@ contents_reader::contents_reader(metadata& of, problem_sink& sink, bool logical,
 
 void contents_reader::verify(base::progress& progress) {
   eras_.verify(logical_ ? era_reader::extent::device : era_reader::extent::whole, progress);
+  sink_.all_are_verified();
 }
 
 void contents_reader::plan() {

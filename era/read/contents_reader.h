@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_set>
 #include <vector>
 
 #include "base/progress.h"
@@ -36,15 +35,19 @@ class contents_reader {
   void send_to(contents_sink& into, base::progress& progress);
 
  private:
-  // Keeps what was reported while verifying from being reported again.
+  // Keeps what was reported of a block while verifying from being reported again. A byte a metadata
+  // block, once there is something to report.
   class first_report final : public problem_sink {
    public:
-    explicit first_report(problem_sink& next) : next_(next) {}
+    first_report(problem_sink& next, block_nr nr_blocks) : next_(next), nr_blocks_(nr_blocks) {}
     void found(const problem& p) override;
+    void all_are_verified() { again_ = true; }
 
    private:
     problem_sink& next_;
-    std::unordered_set<std::size_t> reported_;  // hashes of sentences
+    block_nr nr_blocks_;
+    std::vector<std::uint8_t> reported_;  // by block: 1 + the code, 0 for nothing
+    bool again_ = false;
   };
 
   // One element: the bits of a writeset, or the eras.

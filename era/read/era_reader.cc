@@ -66,12 +66,22 @@ class era_reader::index_collector final : public pd::index_visitor {
     owner_.metadata_.report(array_, found, owner_.sink_);
     if (found.first_lost < found.end_lost) {
       const std::uint64_t unit = owner_.blocks_of_element(array_);
-      owner_.losses_.push_back(
-          {static_cast<std::uint32_t>(array_), {found.first_lost * unit, found.end_lost * unit}});
+      lose({found.first_lost * unit, found.end_lost * unit});
     }
   }
 
  private:
+  // Neighbours are one loss.
+  void lose(block_range range) {
+    std::vector<loss>& losses = owner_.losses_;
+    if (!losses.empty() && losses.back().array == array_ &&
+        losses.back().range.end == range.first) {
+      losses.back().range.end = range.end;
+    } else {
+      losses.push_back({static_cast<std::uint32_t>(array_), range});
+    }
+  }
+
   era_reader& owner_;
   std::size_t first_array_;
   std::size_t array_ = 0;
