@@ -117,6 +117,9 @@ std::optional<superblock> metadata_file::read_superblock(block_nr where, problem
   const superblock found = decode_superblock(block.block(0));
   const std::uint64_t most = std::uint64_t{eras_in_a_block} * blocks_.usable();
   if (found.nr_blocks > most) {
+    if (where == 0) {
+      check_length(found, sink);
+    }
     sink.found({problem_code::superblock_nr_blocks, at, where,
                 std::to_string(found.nr_blocks) +
                     " data blocks, but metadata of this size has room " +
