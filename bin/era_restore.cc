@@ -2,11 +2,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file_handle.h"
+#include "base/message.h"
 #include "bin/command_line.h"
+#include "era/build/all_written.h"
 #include "era/build/metadata_builder.h"
 #include "era/xml/xml_reader.h"
 #include "persistent-data/file_device.h"
@@ -19,6 +21,8 @@ const cli::command command{
     "Writes the metadata of an era device from XML.",
     {{'i', "input", "FILE", "read the XML from FILE; - is standard input"},
      {'o', "output", "FILE", "write the metadata to FILE, a device or a file that exists"},
+     {0, "all-written", nullptr, "take every block as written in a new current era"},
+     {0, "current-era", "N", "make that era N; otherwise 1000000 later than the old"},
      {'q', "quiet", nullptr, "print nothing; the exit status says it"}},
     false};
 
@@ -60,6 +64,16 @@ pd::file_device open_output(const std::string& path, const xml_input& input) {
   return pd::file_device::open_for_writing(path);
 }
 
+std::optional<std::uint32_t> new_era(const cli::arguments& given) {
+  if (!given.has("current-era")) {
+    return std::nullopt;
+  }
+  if (!given.has("all-written")) {
+    throw base::usage_error("--current-era goes with --all-written.");
+  }
+  return static_cast<std::uint32_t>(given.number("current-era", UINT32_MAX));
+}
+
 cli::exit_status restore(const cli::arguments& given) {
   if (!given.has("input")) {
     throw base::usage_error("No input file provided.");
@@ -67,12 +81,16 @@ cli::exit_status restore(const cli::arguments& given) {
   if (!given.has("output")) {
     throw base::usage_error("No output file provided.");
   }
+  const std::optional<std::uint32_t> era_to_be = new_era(given);
   const xml_input input = open_xml(given.value("input"));
   pd::file_device device = open_output(given.value("output"), input);
   era::metadata_builder building(device);
-  era::read_xml(input.fd(), input.name, building, [&](const std::string& remark) {
+  era::all_written all_written(building, era_to_be);
+  era::contents_sink& sink =
+      given.has("all-written") ? static_cast<era::contents_sink&>(all_written) : building;
+  era::read_xml(input.fd(), input.name, sink, [&](const std::string& remark) {
     if (!given.has("quiet")) {
-      std::fprintf(stderr, "%s\n", remark.c_str());
+      base::say(remark);
     }
   });
   return cli::exit_status::success;

@@ -18,6 +18,18 @@ std::uint64_t place_of_word(std::uint64_t bit) {
   return pd::word_size * (bit / bits_per_word);
 }
 
+// A word at a time: one element of a document may stand for billions of bits.
+void set_bits(std::byte* values, std::uint64_t first, std::uint64_t end) {
+  while (first < end) {
+    const std::uint64_t begin = first % bits_per_word;
+    const std::uint64_t count = std::min(bits_per_word - begin, end - first);
+    const std::uint64_t ones = ~std::uint64_t{0} >> (bits_per_word - count);
+    std::byte* const word = values + place_of_word(first);
+    base::put_le64(word, base::get_le64(word) | ones << begin);
+    first += count;
+  }
+}
+
 }  // namespace
 
 array_filler::array_filler(pd::bulk_writer& writer, kind of, std::uint64_t nr_blocks)
@@ -33,13 +45,14 @@ std::uint32_t array_filler::value_at(const std::byte* values, std::uint64_t i) c
 
 void array_filler::set(std::byte* values, std::uint64_t first, std::uint64_t end,
                        std::uint32_t value) const {
-  for (std::uint64_t i = first; i < end; ++i) {
-    if (kind_ == kind::eras) {
-      base::put_le32(values + era_size * i, value);
-    } else {
-      std::byte* const word = values + place_of_word(i);
-      base::put_le64(word, base::get_le64(word) | std::uint64_t{value} << i % bits_per_word);
+  if (kind_ == kind::bits) {
+    if (value != 0) {
+      set_bits(values, first, end);
     }
+    return;
+  }
+  for (std::uint64_t i = first; i < end; ++i) {
+    base::put_le32(values + era_size * i, value);
   }
 }
 

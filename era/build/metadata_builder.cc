@@ -27,6 +27,21 @@ void write_mark(pd::block_device& device) {
   write_block_0(device, block.block(0));
 }
 
+// Once the superblock was on its way, nobody knows whether the device holds it.
+[[noreturn]] void refuse_doubtful_end(pd::block_device& device, const base::io_error& failed) {
+  const std::string what =
+      std::string(failed.what()) + "  The very last step failed, writing the superblock";
+  try {
+    write_mark(device);
+  } catch (const base::io_error&) {
+    throw base::io_error(what +
+                         ": the metadata may be whole or not.  Do not use the device before it was "
+                         "written anew without an error.");
+  }
+  throw base::io_error(what +
+                       ", so block 0 was marked as unfinished again.  Write the device anew.");
+}
+
 // Collects runs and hands them on in batches.
 class run_batch {
  public:
@@ -83,6 +98,7 @@ void metadata_builder::begin_writeset(std::uint32_t era, std::uint32_t nr_bits, 
     throw contents_conflict("a second writeset of era " + std::to_string(era), at);
   }
   present_ = place;
+  refuse_lowered_eras();
   array_blocks_ += pd::bitset_blocks(nr_bits);
   check_room();
   bits_ = std::make_unique<array_filler>(writer_, array_filler::kind::bits, nr_bits);
@@ -99,6 +115,14 @@ void metadata_builder::bits(window_ptr window) {
   runs.flush();
 }
 
+void metadata_builder::eras(std::span<const contents_run> runs) {
+  for (const contents_run& run : runs) {
+    note_latest(run);
+  }
+  refuse_lowered_eras();
+  eras_->put(runs);
+}
+
 void metadata_builder::eras(window_ptr window) {
   run_batch runs(*eras_);
   const std::vector<std::uint32_t>& eras = window->eras;
@@ -106,9 +130,11 @@ void metadata_builder::eras(window_ptr window) {
     for (end = at + 1; end < window->count && eras[end] == eras[at]; ++end) {
     }
     if (eras[at] != 0) {
+      note_latest({static_cast<std::uint32_t>(window->first + at), 1, eras[at], {}});
       runs.add(window->first + at, window->first + end, eras[at]);
     }
   }
+  refuse_lowered_eras();
   runs.flush();
 }
 
@@ -144,6 +170,24 @@ void metadata_builder::check_room() const {
   }
 }
 
+void metadata_builder::note_latest(const contents_run& run) {
+  if (run.value > latest_.value) {
+    latest_ = run;
+  }
+}
+
+void metadata_builder::refuse_lowered_eras() const {
+  if (writesets_.empty() || latest_.value <= writesets_.begin()->first) {
+    return;
+  }
+  throw contents_conflict(
+      "block " + std::to_string(latest_.first) + " has era " + std::to_string(latest_.value) +
+          ", later than the writeset of era " + std::to_string(writesets_.begin()->first) +
+          ": the kernel would lower it to that when it digests the writeset.  Take the logical "
+          "form of the dump, which has the latest era of each block and no writesets.",
+      latest_.at);
+}
+
 block_nr write_writeset_tree(pd::bulk_writer& writer, std::span<const writeset> sets) {
   pd::btree_builder tree(writer, writeset_value_size);
   for (const writeset& set : sets) {
@@ -161,7 +205,11 @@ superblock finish_metadata(pd::bulk_writer& writer, superblock from,
   pd::block_buffer block(1);
   encode_superblock(from, block.block(0));
   pd::seal_block(superblock_block, 0, block.block(0));
-  write_block_0(writer.device(), block.block(0));
+  try {
+    write_block_0(writer.device(), block.block(0));
+  } catch (const base::io_error& failed) {
+    refuse_doubtful_end(writer.device(), failed);
+  }
   return from;
 }
 

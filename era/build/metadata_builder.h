@@ -6,6 +6,10 @@
 // known to have room for the era array, nor while the whole fits into 16 MiB and is not complete.
 // What is interrupted thus leaves either the device as it was or the mark. Memory does not depend
 // on the contents, but for 8 bytes a metadata block. Not thread safe.
+//
+// Contents whose era array has a later era than the oldest writeset are refused: when the target
+// digests that writeset it would lower the era of blocks (doc/format.md 5). What a target has
+// written never says so.
 #pragma once
 
 #include <map>
@@ -30,20 +34,22 @@ class metadata_builder final : public contents_sink {
   explicit metadata_builder(pd::block_device& device,
                             current_writeset current = current_writeset::archived);
 
-  // All throw base::io_error where the device fails or has no room, and contents_conflict where
-  // something is given twice: a writeset, or a block, which may show as late as at the end of its
-  // element.
+  // All throw base::io_error where the device fails or has no room, and contents_conflict where a
+  // writeset is older than an element of the era array, or something is given twice: a writeset, or
+  // a block, which may show as late as at the end of its element.
   void begin(const superblock_facts& facts) override;
   void begin_writeset(std::uint32_t era, std::uint32_t nr_bits, text_position at) override;
   void bits(std::span<const contents_run> runs) override { bits_->put(runs); }
   void bits(window_ptr window) override;
   void end_writeset() override;
-  void eras(std::span<const contents_run> runs) override { eras_->put(runs); }
+  void eras(std::span<const contents_run> runs) override;
   void eras(window_ptr window) override;
   void end() override;
 
  private:
   void check_room() const;
+  void note_latest(const contents_run& run);
+  void refuse_lowered_eras() const;
 
   pd::block_device& device_;
   current_writeset current_;
@@ -51,6 +57,7 @@ class metadata_builder final : public contents_sink {
   superblock superblock_;
   std::uint64_t array_blocks_ = 0;  // of all arrays announced so far, with their trees
   std::unique_ptr<array_filler> eras_;
+  contents_run latest_;  // of the elements of the era array so far
   std::unique_ptr<array_filler> bits_;
   std::map<std::uint32_t, writeset> writesets_;  // by era
   std::map<std::uint32_t, writeset>::iterator present_ = writesets_.end();
@@ -62,7 +69,10 @@ class metadata_builder final : public contents_sink {
 block_nr write_writeset_tree(pd::bulk_writer& writer, std::span<const writeset> sets);
 
 // Writes the space map, given the reference counts of the blocks so far, from block 0 on, then
-// flushes, writes `from` with that space map into block 0 and flushes again.
+// flushes, writes `from` with that space map into block 0 and flushes again. Throws base::io_error
+// where the device fails; if that was at the last step, the mark is put back into block 0, where
+// the device still takes it: of metadata that may not be on stable storage nobody must think that
+// it is.
 superblock finish_metadata(pd::bulk_writer& writer, superblock from,
                            std::span<const std::uint32_t> counts);
 

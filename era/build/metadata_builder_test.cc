@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <functional>
+
+#include "base/file_test_support.h"
 #include "era/check/check.h"
 #include "era/read/contents_reader.h"
 #include "era/read/metadata_test_support.h"
+#include "persistent-data/faulty_device.h"
 
 namespace {
 
@@ -122,6 +127,152 @@ TEST(metadata_builder, says_how_much_room_is_needed_before_it_writes) {
   pd::memory_device device(5);
   metadata_builder building(device);
   EXPECT_THROW(building.begin({8, 100000, 3}), base::io_error);
+}
+
+// The conflict in contents that are told by `tell`, and the line where it is.
+std::pair<std::string, std::uint64_t> conflict_in(
+    const std::function<void(metadata_builder&)>& tell) {
+  pd::memory_device device(64);
+  metadata_builder building(device);
+  building.begin({8, 10, 9});
+  try {
+    tell(building);
+  } catch (const era::contents_conflict& conflict) {
+    return {conflict.what(), conflict.at().line};
+  }
+  building.end();
+  EXPECT_EQ(problems_of(device), "");
+  return {"", 0};
+}
+
+void add_writeset(metadata_builder& building, std::uint32_t era) {
+  building.begin_writeset(era, 10, {100 + era, 1});
+  building.end_writeset();
+}
+
+void add_eras(metadata_builder& building, std::uint32_t value, std::uint64_t line) {
+  const contents_run run = {3, 2, value, {line, 1}};
+  building.eras({&run, 1});
+}
+
+TEST(metadata_builder, refuses_eras_that_would_be_lowered_in_any_order) {
+  const auto after = [](metadata_builder& building) {
+    add_writeset(building, 7);
+    add_writeset(building, 5);
+    add_eras(building, 6, 42);
+  };
+  const auto before = [](metadata_builder& building) {
+    add_eras(building, 6, 42);
+    add_writeset(building, 7);
+    add_writeset(building, 5);
+  };
+  const auto between = [](metadata_builder& building) {
+    add_writeset(building, 7);
+    add_eras(building, 6, 42);
+    add_writeset(building, 5);
+  };
+  const auto as_window = [](metadata_builder& building) {
+    add_writeset(building, 5);
+    auto window = std::make_shared<era::contents_window>();
+    window->count = 10;
+    window->eras = {0, 5, 5, 6, 2, 1, 0, 0, 0, 0};
+    building.eras(std::move(window));
+  };
+  for (const auto& tell : {std::function<void(metadata_builder&)>(after),
+                           std::function<void(metadata_builder&)>(before),
+                           std::function<void(metadata_builder&)>(between)}) {
+    const auto [what, line] = conflict_in(tell);
+    EXPECT_NE(what.find("block 3 has era 6, later than the writeset of era 5"), std::string::npos)
+        << what;
+    EXPECT_NE(what.find("logical"), std::string::npos);
+    EXPECT_EQ(line, 42U);
+  }
+  EXPECT_NE(conflict_in(as_window).first.find("block 3 has era 6"), std::string::npos);
+}
+
+TEST(metadata_builder, takes_eras_as_late_as_the_oldest_writeset) {
+  EXPECT_EQ(conflict_in([](metadata_builder& building) {
+              add_writeset(building, 9);
+              add_writeset(building, 8);
+              add_eras(building, 8, 42);
+            }).first,
+            "");
+  EXPECT_EQ(conflict_in([](metadata_builder& building) { add_eras(building, 9, 42); }).first, "");
+}
+
+// Fails some of its flushes, as a disk does that is losing its cache, but takes every write.
+class forgetful_device final : public pd::block_device {
+ public:
+  forgetful_device(pd::block_device& below, int first_failure, int failures)
+      : below_(below), first_failure_(first_failure), end_of_failures_(first_failure + failures) {}
+
+  pd::block_nr nr_blocks() const override { return below_.nr_blocks(); }
+  const std::string& name() const override { return below_.name(); }
+  void read(std::span<pd::read_request> batch) override { below_.read(batch); }
+  void write(std::span<const pd::write_request> batch) override { below_.write(batch); }
+  void flush() override {
+    const int now = ++flushes_;
+    if (now >= first_failure_ && now < end_of_failures_) {
+      throw base::io_error(name() + ": Input/output error");
+    }
+  }
+  int flushes() const { return flushes_; }
+
+ private:
+  pd::block_device& below_;
+  int first_failure_;
+  int end_of_failures_;
+  int flushes_ = 0;
+};
+
+std::string failure_with(pd::memory_device& below, int first_failure, int failures) {
+  forgetful_device device(below, first_failure, failures);
+  metadata_builder building(device);
+  building.begin({8, 10, 9});
+  return base::test::message_of<base::io_error>([&] { building.end(); });
+}
+
+bool holds_mark(const pd::memory_device& device) {
+  return std::memcmp(device.block(0), era::restore_mark.data(), era::restore_mark.size()) == 0;
+}
+
+// The flushes are of the mark, of everything else, and of the superblock.
+TEST(metadata_builder, puts_the_mark_back_where_the_last_flush_fails) {
+  pd::memory_device below(64);
+  const std::string message = failure_with(below, 3, 1);
+  EXPECT_NE(message.find("Input/output error"), std::string::npos) << message;
+  EXPECT_NE(message.find("block 0 was marked as unfinished again"), std::string::npos) << message;
+  EXPECT_TRUE(holds_mark(below));
+}
+
+TEST(metadata_builder, says_that_nobody_knows_where_the_mark_cannot_be_put_back) {
+  pd::memory_device below(64);
+  const std::string message = failure_with(below, 3, 100);
+  EXPECT_NE(message.find("may be whole or not"), std::string::npos) << message;
+}
+
+TEST(metadata_builder, leaves_the_mark_where_an_earlier_flush_fails) {
+  pd::memory_device below(64);
+  EXPECT_EQ(failure_with(below, 2, 1), "memory: Input/output error");
+  EXPECT_TRUE(holds_mark(below));
+}
+
+TEST(metadata_builder, stays_unfinished_where_the_device_fails_for_good_at_the_end) {
+  pd::memory_device below(64);
+  pd::faulty_device probe(below);
+  {
+    metadata_builder building(probe);
+    building.begin({8, 10, 9});
+    building.end();
+  }
+  pd::memory_device other(64);
+  pd::faulty_device device(other);
+  device.fail_after_writes(probe.writes_seen());
+  metadata_builder building(device);
+  building.begin({8, 10, 9});
+  const std::string message = base::test::message_of<base::io_error>([&] { building.end(); });
+  EXPECT_NE(message.find("may be whole or not"), std::string::npos) << message;
+  EXPECT_TRUE(holds_mark(other)) << "the superblock was only in the cache";
 }
 
 }  // namespace

@@ -1,19 +1,22 @@
 #include "era/xml/xml_reader.h"
 
 #include <algorithm>
-#include <array>
+#include <cstring>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <vector>
 
 #include "base/conveyor.h"
 #include "base/error.h"
+#include "base/file_version.h"
 #include "base/input.h"
 #include "base/number.h"
 #include "era/format/superblock.h"
 #include "era/xml/expat.h"
+#include "era/xml/fed_text.h"
 #include "era/xml/xml_events.h"
 #include "era/xml/xml_scanner.h"
 
@@ -21,7 +24,12 @@ namespace era {
 namespace {
 
 constexpr std::size_t chunk_bytes = 1024 * 1024;
-constexpr long long longest_token = 1024 * 1024;
+constexpr std::size_t longest_token = 1024 * 1024;
+constexpr std::int64_t longest_document_type = 64 * 1024;
+
+// Expat never forgets the name of an attribute.
+constexpr std::size_t most_unknown_names = 1000;
+constexpr std::size_t longest_unknown_name = 256;
 constexpr std::size_t most_remarks = 16;
 
 // What a document says, in a message of bearable length.
@@ -32,6 +40,13 @@ std::string shortened(std::string_view text) {
 
 std::string quoted(std::string_view text) {
   return "\"" + shortened(text) + "\"";
+}
+
+// Of the text of a reference after its ampersand.
+bool needs_no_declaration(std::string_view reference) {
+  constexpr std::string_view known[] = {"#", "lt;", "gt;", "amp;", "quot;", "apos;"};
+  return std::any_of(std::begin(known), std::end(known),
+                     [&](std::string_view begin) { return reference.starts_with(begin); });
 }
 
 // The attributes of one start tag; Expat has already refused those given twice.
@@ -60,14 +75,16 @@ class reader {
       : name_(std::move(name)),
         input_(input),
         scanning_(scanning),
-        parser_(XML_ParserCreate(nullptr)) {
+        parser_(XML_ParserCreate(nullptr)),
+        fed_(parser_.get()) {
     if (!parser_) {
       throw std::bad_alloc();
     }
     XML_SetUserData(parser_.get(), this);
     XML_SetElementHandler(parser_.get(), on_start, on_end);
     XML_SetEntityDeclHandler(parser_.get(), on_entity);
-    XML_SetStartDoctypeDeclHandler(parser_.get(), on_doctype);
+    XML_SetAttlistDeclHandler(parser_.get(), on_attribute_list);
+    XML_SetDoctypeDeclHandler(parser_.get(), on_doctype, on_doctype_end);
   }
 
   // Replaces `into` by what the next part of the document says. False past its end, or where it
@@ -100,6 +117,9 @@ class reader {
       parse({buffer_.data(), kept_}, false);
       kept_ = 0;
     }
+    if (zeros_follow_) {
+      return false;
+    }
     const std::size_t got = input_.read_some(buffer_.data() + kept_, buffer_.size() - kept_);
     if (got == 0) {
       parse({buffer_.data(), kept_}, true);
@@ -111,18 +131,20 @@ class reader {
     }
     const std::string_view rest = take_lines({buffer_.data(), kept_ + got});
     kept_ = rest.size();
-    std::copy(rest.begin(), rest.end(), buffer_.begin());
-    return true;
+    if (rest.data() != buffer_.data()) {
+      std::copy(rest.begin(), rest.end(), buffer_.begin());
+    }
+    return !zeros_follow_;
   }
 
   // Takes whole lines: those that every dump is full of by the scanner, the others by Expat.
   // Returns what is left.
   std::string_view take_lines(std::string_view text) {
-    for (std::size_t end = 0; end != std::string_view::npos;) {
+    for (std::size_t end = 0; end != std::string_view::npos && !zeros_follow_;) {
       if (can_scan()) {
         text.remove_prefix(scan(text));
       }
-      end = text.find('\n');
+      end = end_of_piece(text);
       if (end != std::string_view::npos) {
         parse(text.substr(0, end + 1), false);
         text.remove_prefix(end + 1);
@@ -131,40 +153,49 @@ class reader {
     return text;
   }
 
+  // Where the line ends with which Expat may go on. With a token pending it gets as much as is
+  // pending, at least: if it took apart a token of many lines anew with each of them, that would
+  // take it quadratic time.
+  std::size_t end_of_piece(std::string_view text) const {
+    return text.find('\n', std::max<std::size_t>(fed_.pending(), 1) - 1);
+  }
+
   void parse(std::string_view text, bool at_end) {
     const XML_Status status = XML_Parse(parser_.get(), text.data(), static_cast<int>(text.size()),
                                         at_end ? XML_TRUE : XML_FALSE);
     if (failure_) {
       std::rethrow_exception(failure_);
     }
-    fed_ += static_cast<long long>(text.size());
     if (status != XML_STATUS_OK) {
-      refuse(std::string(XML_ErrorString(XML_GetErrorCode(parser_.get()))) +
-             ".  Is this XML as era_dump writes it?");
+      zeros_follow_ = fed_.ends_with_zeros(text);
+      if (!zeros_follow_) {
+        refuse_what_expat_refused();
+      }
+      return;
     }
-    if (fed_ - XML_GetCurrentByteIndex64(parser_.get()) > longest_token) {
+    fed_.add(text);
+    if (fed_.pending() > longest_token) {
       refuse("a tag or comment of more than a million bytes");
     }
-    note_where(text);
+    check_document_type(fed_.bytes());
   }
 
-  // Whether Expat is between two elements now, at the beginning of a line, with nothing pending. To
-  // leave out a whole element there makes no difference to it.
-  void note_where(std::string_view text) {
-    const long long behind_tag = fed_ - tag_end_;
-    between_elements_ =
-        behind_tag >= 0 && behind_tag <= static_cast<long long>(text.size()) &&
-        text.ends_with('\n') &&
-        text.find_first_not_of(" \t\n", text.size() - static_cast<std::size_t>(behind_tag)) ==
-            std::string_view::npos;
-    lines_fed_ += text.ends_with('\n') ? 1 : 0;
-    // The first ends a line for Expat, too; the second is half a character of another encoding.
-    plain_lines_ =
-        plain_lines_ && text.find_first_of(std::string_view("\r\0", 2)) == std::string_view::npos;
+  void check_document_type(std::int64_t end) const {
+    if (doctype_begin_ && end - *doctype_begin_ > longest_document_type) {
+      refuse("a document type of more than " + std::to_string(longest_document_type) + " bytes");
+    }
+  }
+
+  [[noreturn]] void refuse_what_expat_refused() const {
+    const XML_Error error = XML_GetErrorCode(parser_.get());
+    if (error == XML_ERROR_NO_MEMORY) {
+      throw std::bad_alloc();
+    }
+    refuse(std::string(XML_ErrorString(error)) + ".  Is this XML as era_dump writes it?");
   }
 
   bool can_scan() const {
-    return scanning_ && between_elements_ && plain_lines_ && !doctype_ &&
+    return scanning_ && fed_.between_elements() && !doctype_ &&
            (inside_ == inside::writeset || inside_ == inside::era_array);
   }
 
@@ -183,7 +214,7 @@ class reader {
     return taken.bytes;
   }
 
-  std::uint64_t next_line() const { return scanned_lines_ + lines_fed_ + 1; }
+  std::uint64_t next_line() const { return scanned_lines_ + fed_.lines() + 1; }
 
   // Exceptions must not pass through Expat: they are kept and thrown again after it.
   template <typename Action>
@@ -205,47 +236,61 @@ class reader {
       r->refuse_unread_entities();
       r->start(element, attributes(list));
     });
-    r->note_tag_end();
+    r->fed_.tag_ended();
   }
   static void XMLCALL on_end(void* self, const char*) {
     auto* const r = static_cast<reader*>(self);
     r->guarded([&] { r->end(); });
-    r->note_tag_end();
+    r->fed_.tag_ended();
+    if (r->inside_ == inside::nothing) {
+      r->fed_.document_ended();
+    }
   }
   static void XMLCALL on_entity(void* self, const char*, int, const char*, int, const char*,
                                 const char*, const char*, const char*) {
     auto* const r = static_cast<reader*>(self);
     r->guarded([&] { r->refuse("entity declarations are not accepted"); });
   }
-  static void XMLCALL on_doctype(void* self, const char*, const char* system_id, const char*, int) {
+  // Expat would add the declared attributes to every element.
+  static void XMLCALL on_attribute_list(void* self, const char*, const char*, const char*,
+                                        const char*, int) {
     auto* const r = static_cast<reader*>(self);
-    r->external_dtd_ = r->external_dtd_ || system_id != nullptr;
+    r->guarded([&] { r->refuse("attribute declarations are not accepted"); });
+  }
+  static void XMLCALL on_doctype(void* self, const char*, const char* system_id, const char*,
+                                 int has_internal_subset) {
+    auto* const r = static_cast<reader*>(self);
     r->doctype_ = true;
+    r->doctype_begin_ = XML_GetCurrentByteIndex64(r->parser_.get());
+    r->unread_declarations_ = system_id != nullptr || has_internal_subset != 0;
+  }
+  static void XMLCALL on_doctype_end(void* self) {
+    auto* const r = static_cast<reader*>(self);
+    r->guarded([&] { r->check_document_type(XML_GetCurrentByteIndex64(r->parser_.get())); });
+    r->doctype_begin_.reset();
   }
 
-  void note_tag_end() {
-    tag_end_ = XML_GetCurrentByteIndex64(parser_.get()) +
-               static_cast<std::int64_t>(XML_GetCurrentByteCount64(parser_.get()));
-  }
-
-  // An external document type is not read, and Expat drops references to what may be declared in it
-  // without a word: from numbers, too.
+  // An external document type is not read, nor is what an internal one takes from elsewhere, and
+  // Expat drops references to what may be declared there without a word: from numbers, too.
   void refuse_unread_entities() const {
-    if (!external_dtd_) {
+    if (!unread_declarations_) {
       return;
     }
     std::int64_t offset = 0;
     std::uint64_t size = 0;
     const char* const context = XML_GetInputContext64(parser_.get(), &offset, &size);
     const std::string_view rest(context + offset, size - static_cast<std::uint64_t>(offset));
+    if (rest.substr(0, 2).find('\0') != std::string_view::npos) {
+      refuse("declarations of the document's type in UTF-16");
+    }
     char quote = 0;
     for (std::size_t at = 0; at < rest.size() && (quote != 0 || rest[at] != '>'); ++at) {
       if (rest[at] == quote) {
         quote = 0;
       } else if (quote == 0 && (rest[at] == '"' || rest[at] == '\'')) {
         quote = rest[at];
-      } else if (rest[at] == '&' && !rest.substr(at + 1).starts_with('#')) {
-        refuse("an entity reference in a document with an external document type");
+      } else if (rest[at] == '&' && !needs_no_declaration(rest.substr(at + 1))) {
+        refuse("an entity reference in a document with declarations of its type");
       }
     }
   }
@@ -430,15 +475,26 @@ class reader {
   void check_names(const char* element, const attributes& given,
                    std::initializer_list<std::string_view> known) {
     for (const char** at = given.begin(); *at != nullptr; at += 2) {
-      bool is_known = false;
-      for (const std::string_view name : known) {
-        is_known = is_known || name == *at;
+      if (std::find(known.begin(), known.end(), *at) == known.end()) {
+        note_unknown(element, *at);
       }
-      if (!is_known && remarks_.size() < most_remarks &&
-          remarks_.insert(std::string(element) + " " + shortened(*at)).second) {
-        events_->remark(name_ + ": line " + std::to_string(here().line) + ": attribute " +
-                        shortened(*at) + " of <" + element + "> is unknown and ignored");
-      }
+    }
+  }
+
+  void note_unknown(const char* element, const char* attribute) {
+    if (std::strlen(attribute) > longest_unknown_name) {
+      refuse("an unknown attribute with a name of more than " +
+             std::to_string(longest_unknown_name) + " bytes");
+    }
+    if (!unknown_names_.insert(std::string(element) + " " + attribute).second) {
+      return;
+    }
+    if (unknown_names_.size() > most_unknown_names) {
+      refuse("more than " + std::to_string(most_unknown_names) + " different unknown attributes");
+    }
+    if (unknown_names_.size() <= most_remarks) {
+      events_->remark(name_ + ": line " + std::to_string(here().line) + ": attribute " +
+                      shortened(attribute) + " of <" + element + "> is unknown and ignored");
     }
   }
 
@@ -451,32 +507,34 @@ class reader {
   bool scanning_;
   std::unique_ptr<XML_ParserStruct, free_parser> parser_;
   std::exception_ptr failure_;
-  long long fed_ = 0;                // bytes given to Expat
-  std::uint64_t lines_fed_ = 0;      // in them
+  fed_text fed_;                     // to Expat
   std::uint64_t scanned_lines_ = 0;  // that the scanner took instead
-  long long tag_end_ = -1;           // after the last tag that Expat met
-  bool between_elements_ = false;
-  bool plain_lines_ = true;
+  bool zeros_follow_ = false;        // after the document
   inside inside_ = inside::nothing;
   inside leaf_parent_ = inside::nothing;
   bool had_era_array_ = false;
   bool doctype_ = false;
-  bool external_dtd_ = false;
+  std::optional<std::int64_t> doctype_begin_;  // while its end has not been met
+  bool unread_declarations_ = false;
   std::uint32_t nr_blocks_ = 0;
   std::uint32_t current_era_ = 0;
   std::uint32_t nr_bits_ = 0;
-  std::set<std::string> remarks_;
+  std::set<std::string> unknown_names_;  // of attributes, each after its element's name
 };
 
 }  // namespace
 
 void refuse_xml(const std::string& name, text_position at, const std::string& reason) {
+  if (at.line == 0) {
+    throw base::data_error(name + ": " + reason);
+  }
   throw base::data_error(name + ": line " + std::to_string(at.line) + ", column " +
                          std::to_string(at.column) + ": " + reason);
 }
 
 void read_xml(int fd, const std::string& name, contents_sink& sink,
               const std::function<void(const std::string&)>& remark, bool scanning) {
+  const base::file_version version(fd, name.c_str());
   base::input input(fd, name);
   reader parsing(name, input, scanning);
   base::conveyor<xml_events> parts(4, [&](xml_events& part) { return parsing.read_part(part); });
@@ -486,6 +544,10 @@ void read_xml(int fd, const std::string& name, contents_sink& sink,
   try {
     while (const auto part = parts.next()) {
       part->replay(sink, remark);
+    }
+    if (base::file_version(fd, name.c_str()) != version) {
+      throw base::data_error(
+          name + ": was changed while it was read.  Give it again when it is complete.");
     }
     sink.end();
   } catch (const contents_conflict& conflict) {

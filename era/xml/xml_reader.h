@@ -3,7 +3,11 @@
 // here. The lines that documents are full of, one `<bit>` or `<era>` just as dumps write them, are
 // taken out before Expat sees them, where Expat is between two elements: that changes nothing of
 // what it decides on the rest, and it is slow. Everything that either peer accepts is accepted,
-// `<marked>` included. Memory does not depend on the length of the document. Not thread safe.
+// `<marked>` included, but for declarations of entities and attributes.
+//
+// Memory does not depend on the length of the document, and time grows in proportion to it. To that
+// end what no dump needs is bounded: a tag or comment to a million bytes, a document type, the
+// number of different unknown attributes and their names. Not thread safe.
 #pragma once
 
 #include <functional>
@@ -13,14 +17,16 @@
 
 namespace era {
 
-// Throws base::data_error: "FILE: line 3, column 9: reason".
+// Throws base::data_error: "FILE: line 3, column 9: reason", without the place if its line is 0.
 [[noreturn]] void refuse_xml(const std::string& name, text_position at, const std::string& reason);
 
-// Reads from `fd`, a file called `name`, up to the end, and says to the sink what the document
-// says, its numbers found good: the facts are in range, no era is later than the current one,
-// blocks are below nr_blocks, bits below nr_bits. The sink hears of end() after the whole document
-// was found good. `remark` hears what was ignored. Throws base::data_error when the document is
-// refused, here or by the sink as a contents_conflict; base::io_error when it can't be read; and
+// Reads from `fd`, a file called `name`, and says to the sink what the document says, its numbers
+// found good: the facts are in range, no era is later than the current one, blocks are below
+// nr_blocks, bits below nr_bits. The sink hears of end() after the whole document was found good.
+// What follows a document and a zero byte, with only white space between, is not looked at: a
+// document that was written to a device ends there. `remark` hears what was ignored. Throws
+// base::data_error when the document is refused, here or by the sink as a contents_conflict, and
+// when it is a regular file that was changed meanwhile; base::io_error when it can't be read; and
 // what the sink throws.
 //
 // `scanning` false leaves everything to Expat, which comes to the same.

@@ -237,10 +237,15 @@ TEST(xml_reader, refuses_what_makes_no_sense) {
        "entity declarations are not accepted"},
       {"<!DOCTYPE superblock SYSTEM \"file:///etc/passwd\">"
        "<superblock uuid=\"\" block_size=\"128&more;\" nr_blocks=\"1\" current_era=\"1\"/>",
-       "an entity reference in a document with an external document type"},
+       "an entity reference in a document with declarations of its type"},
+      {"<!DOCTYPE superblock [%more;]>"
+       "<superblock uuid=\"\" block_size=\"128&more;\" nr_blocks=\"1\" current_era=\"1\"/>",
+       "an entity reference in a document with declarations of its type"},
+      {"<!DOCTYPE superblock [<!ATTLIST era a CDATA \"1\">]>" + with_body(""),
+       "attribute declarations are not accepted"},
       {"<!DOCTYPE superblock SYSTEM \"era.dtd\">"
        "<superblock x='>' uuid=\"\" block_size=\"128&more;\" nr_blocks=\"1\" current_era=\"1\"/>",
-       "an entity reference in a document with an external document type"},
+       "an entity reference in a document with declarations of its type"},
       {with_body("<era_array></writeset>"), "mismatched tag"},
       {with_body(std::string("a\0b", 3)), "not well-formed"},
   };
