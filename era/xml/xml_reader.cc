@@ -352,6 +352,12 @@ class reader {
     }
     nr_blocks_ = number("superblock", given, "nr_blocks", max_data_blocks);
     current_era_ = number("superblock", given, "current_era", UINT32_MAX);
+    if (!fits_a_device(block_size, nr_blocks_)) {
+      refuse("so many blocks of so many sectors are more bytes than a device can have");
+    }
+    if (nr_blocks_ == 0 && current_era_ > 0) {
+      refuse("nr_blocks is 0, but current_era is not: once an era has begun, a device has blocks");
+    }
     events_->begin({block_size, nr_blocks_, current_era_});
     inside_ = inside::superblock;
   }
