@@ -21,8 +21,8 @@ const cli::command command{
     "Writes the metadata of an era device from XML.",
     {{'i', "input", "FILE", "read the XML from FILE; - is standard input"},
      {'o', "output", "FILE", "write the metadata to FILE, a device or a file that exists"},
-     {0, "all-written", nullptr, "take every block as written in a new current era"},
-     {0, "current-era", "N", "make that era N; otherwise 1000000 later than the old"},
+     {0, "all-written", nullptr, "take every block as written, in a new era"},
+     {0, "current-era", "N", "the new current era; else 1000000 later"},
      {'q', "quiet", nullptr, "print nothing; the exit status says it"}},
     false};
 

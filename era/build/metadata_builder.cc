@@ -27,19 +27,23 @@ void write_mark(pd::block_device& device) {
   write_block_0(device, block.block(0));
 }
 
-// Once the superblock was on its way, nobody knows whether the device holds it.
-[[noreturn]] void refuse_doubtful_end(pd::block_device& device, const base::io_error& failed) {
-  const std::string what =
-      std::string(failed.what()) + "  The very last step failed, writing the superblock";
+// Once the superblock was on its way, nobody knows whether the device holds it. Returns whether
+// the device took the mark in its place.
+bool put_mark_back(pd::block_device& device) {
   try {
     write_mark(device);
-  } catch (const base::io_error&) {
-    throw base::io_error(what +
-                         ": the metadata may be whole or not.  Do not use the device before it was "
-                         "written anew without an error.");
+    return true;
+  } catch (const std::exception&) {
+    return false;
   }
-  throw base::io_error(what +
-                       ", so block 0 was marked as unfinished again.  Write the device anew.");
+}
+
+std::string doubtful_end(const base::io_error& failed, bool marked) {
+  const std::string what = std::string(failed.what()) + ": writing the superblock failed";
+  return marked ? what + ", so block 0 was marked as unfinished again.  Write it anew."
+                : what +
+                      ", and then marking it as unfinished: the metadata may be whole or not.  "
+                      "Write it anew before it is used.";
 }
 
 // Collects runs and hands them on in batches.
@@ -208,7 +212,10 @@ superblock finish_metadata(pd::bulk_writer& writer, superblock from,
   try {
     write_block_0(writer.device(), block.block(0));
   } catch (const base::io_error& failed) {
-    refuse_doubtful_end(writer.device(), failed);
+    throw base::io_error(doubtful_end(failed, put_mark_back(writer.device())));
+  } catch (...) {
+    put_mark_back(writer.device());
+    throw;
   }
   return from;
 }
