@@ -217,13 +217,15 @@ std::optional<int> own_descriptor(std::string_view path) {
   return std::nullopt;
 }
 
-bool is_read_only_device(const std::string& path) {
-  const file_handle device(
-      retry([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); }));
+// Some kernels open a read-only device for writing, and then refuse every write.
+void refuse_read_only_device(int fd, const std::string& path) {
   struct stat info {};
   int read_only = 0;
-  return device.is_open() && ::fstat(device.fd(), &info) == 0 && S_ISBLK(info.st_mode) &&
-         ::ioctl(device.fd(), BLKROGET, &read_only) == 0 && read_only != 0;
+  if (::fstat(fd, &info) == 0 && S_ISBLK(info.st_mode) && ::ioctl(fd, BLKROGET, &read_only) == 0 &&
+      read_only != 0) {
+    throw io_error(path + ": is a read-only block device\nblockdev --setrw " + path +
+                   " makes it writable, if it can be.");
+  }
 }
 
 [[noreturn]] void explain_refusal(const std::string& path, int error) {
@@ -232,9 +234,10 @@ bool is_read_only_device(const std::string& path) {
                                   "It is mounted or mapped: deactivate what uses it first, or give "
                                   "another file."));
   }
-  if ((error == EACCES || error == EPERM || error == EROFS) && is_read_only_device(path)) {
-    throw io_error(path + ": is a read-only block device\nblockdev --setrw " + path +
-                   " makes it writable, if it can be.");
+  if (error == EACCES || error == EPERM || error == EROFS) {
+    const file_handle readable(
+        retry([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); }));
+    refuse_read_only_device(readable.fd(), path);
   }
   throw io_error(system_message(path, error));
 }
@@ -337,6 +340,7 @@ std::unique_ptr<destination> open_destination(const std::string& path,
     return open_over(path, std::move(file), info);
   }
   if (S_ISBLK(info.st_mode)) {
+    refuse_read_only_device(file.fd(), path);
     return std::make_unique<filled_file>(path, std::move(file), make_spool(file_handle(), path));
   }
   const int fd = file.fd();
