@@ -223,8 +223,9 @@ void refuse_read_only_device(int fd, const std::string& path) {
   int read_only = 0;
   if (::fstat(fd, &info) == 0 && S_ISBLK(info.st_mode) && ::ioctl(fd, BLKROGET, &read_only) == 0 &&
       read_only != 0) {
-    throw io_error(path + ": is a read-only block device\nblockdev --setrw " + path +
-                   " makes it writable, if it can be.");
+    throw io_error(path +
+                   ": is a read-only block device\n"
+                   "Give another file; or let blockdev make it writable, if that can be.");
   }
 }
 

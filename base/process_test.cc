@@ -36,6 +36,20 @@ TEST(process, fills_closed_streams_with_what_cannot_be_used) {
   });
 }
 
+TEST(process, fills_closed_streams_where_there_are_no_devices) {
+  SKIP_UNLESS_ROOT();
+  const temporary_folder folder;
+  in_child([&] {
+    ASSERT_EQ(::chroot((folder / ".").c_str()), 0);
+    ::close(STDIN_FILENO);
+    ::close(STDOUT_FILENO);
+    base::fill_standard_streams();
+    char byte = 0;
+    EXPECT_TRUE(::read(STDIN_FILENO, &byte, 1) < 0 && errno == EBADF);
+    EXPECT_TRUE(::write(STDOUT_FILENO, &byte, 1) < 0 && errno == EBADF);
+  });
+}
+
 TEST(process, leaves_open_streams_alone) {
   in_child([] {
     int ends[2];

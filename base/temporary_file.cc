@@ -35,6 +35,10 @@ std::string random_name() {
 
 temporary_file::temporary_file(file_handle folder, mode_t mode) : folder_(std::move(folder)) {
   constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  if (!folder_.is_open()) {
+    error_ = ENOENT;
+    return;
+  }
   for (int tries = 0; tries < 100; ++tries) {
     name_ = random_name();
     // Before it is made: a signal may come at once.
@@ -84,26 +88,19 @@ bool temporary_file::sync_folder() const {
 }
 
 std::unique_ptr<temporary_file> make_spool(file_handle beside, const std::string& path) {
-  const char* const wanted = std::getenv("TMPDIR");
-  int error = 0;
-  for (const char* const place : {"", wanted, "/var/tmp", "/tmp"}) {
-    if (place == nullptr) {
-      continue;
+  const char* const chosen = std::getenv("TMPDIR");
+  auto spool = std::make_unique<temporary_file>(std::move(beside), 0600);
+  for (const char* const place : {chosen, "/var/tmp", "/tmp"}) {
+    if (!spool->is_open() && place != nullptr) {
+      spool = std::make_unique<temporary_file>(open_folder(AT_FDCWD, place), 0600);
     }
-    file_handle folder = *place == '\0' ? std::move(beside) : open_folder(AT_FDCWD, place);
-    if (!folder.is_open()) {
-      error = errno;
-      continue;
-    }
-    auto spool = std::make_unique<temporary_file>(std::move(folder), 0600);
-    if (spool->is_open()) {
-      spool->make_nameless();
-      return spool;
-    }
-    error = spool->error();
   }
-  throw io_error(system_message(path + ": its temporary file", error,
-                                "The environment variable TMPDIR names a folder for it."));
+  if (!spool->is_open()) {
+    throw io_error(system_message(path + ": its temporary file", spool->error(),
+                                  "The environment variable TMPDIR names a folder for it."));
+  }
+  spool->make_nameless();
+  return spool;
 }
 
 }  // namespace base
