@@ -1,6 +1,7 @@
 #include "base/file_handle.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,6 +9,15 @@
 #include "base/error.h"
 
 namespace base {
+namespace {
+
+// For a descriptor that somebody made non-blocking, which all that share it then have to bear.
+void wait_until_ready(int fd, short event) {
+  pollfd ready{fd, event, 0};
+  ::poll(&ready, 1, -1);
+}
+
+}  // namespace
 
 file_handle& file_handle::operator=(file_handle&& other) noexcept {
   if (this != &other) {
@@ -32,9 +42,19 @@ void file_handle::close(const std::string& name) {
   }
 }
 
+file_handle open_folder(int from, const std::string& name) {
+  constexpr int flags = O_DIRECTORY | O_CLOEXEC;
+  int fd = retry([&] { return ::openat(from, name.c_str(), O_RDONLY | flags); });
+  if (fd < 0 && errno == EACCES) {
+    // Files can be made in one that can't be read.
+    fd = retry([&] { return ::openat(from, name.c_str(), O_PATH | flags); });
+  }
+  return file_handle(fd);
+}
+
 file_handle reopen(int fd, int flags) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  return file_handle(::open(path.c_str(), flags | O_CLOEXEC));
+  return file_handle(retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC); }));
 }
 
 file_handle reopen_cached(int fd) {
@@ -47,15 +67,18 @@ file_handle reopen_cached(int fd) {
 
 void write_all(int fd, const char* data, std::size_t size, const std::string& name) {
   while (size > 0) {
-    const ssize_t written = ::write(fd, data, size);
-    if (written < 0) {
-      if (errno == EINTR) {
-        continue;
-      }
-      if (errno == EPIPE) {
-        throw broken_pipe();
-      }
-      throw io_error(system_message(name, errno));
+    const ssize_t written = retry([&] { return ::write(fd, data, size); });
+    if (written < 0 && errno == EAGAIN) {
+      wait_until_ready(fd, POLLOUT);
+      continue;
+    }
+    if (written < 0 && errno == EPIPE) {
+      throw broken_pipe();
+    }
+    if (written <= 0) {
+      const int error = written == 0 ? EIO : errno;
+      throw io_error(system_message(
+          name, error, error == EBADF ? "It is closed, or was opened for reading only." : ""));
     }
     data += written;
     size -= static_cast<std::size_t>(written);
@@ -65,11 +88,12 @@ void write_all(int fd, const char* data, std::size_t size, const std::string& na
 std::size_t read_up_to(int fd, char* data, std::size_t size, const std::string& name) {
   std::size_t done = 0;
   while (done < size) {
-    const ssize_t got = ::read(fd, data + done, size - done);
+    const ssize_t got = retry([&] { return ::read(fd, data + done, size - done); });
+    if (got < 0 && errno == EAGAIN) {
+      wait_until_ready(fd, POLLIN);
+      continue;
+    }
     if (got < 0) {
-      if (errno == EINTR) {
-        continue;
-      }
       throw io_error(system_message(name, errno));
     }
     if (got == 0) {
@@ -78,6 +102,25 @@ std::size_t read_up_to(int fd, char* data, std::size_t size, const std::string& 
     done += static_cast<std::size_t>(got);
   }
   return done;
+}
+
+void sync_file(int fd, const std::string& name) {
+  // Pipes and most character devices have nothing to put anywhere.
+  if (retry([&] { return ::fsync(fd); }) != 0 && errno != EINVAL && errno != EROFS) {
+    throw io_error(system_message(name, errno));
+  }
+}
+
+void check_close(int fd, const std::string& name) {
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0 || ::close(copy) != 0) {
+    throw io_error(system_message(name, errno));
+  }
+}
+
+bool is_same_file(const struct stat& a, const struct stat& b) {
+  const bool same_device = S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode) && a.st_rdev == b.st_rdev;
+  return same_device || (a.st_dev == b.st_dev && a.st_ino == b.st_ino);
 }
 
 struct stat stat_path(const std::string& path) {

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -29,6 +30,21 @@ class file_handle {
   int fd_ = -1;
 };
 
+// The result of a call of the system, which is made again where a signal has interrupted it. Not
+// for close(): the descriptor is gone even then.
+template <typename Call>
+auto retry(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) {
+    result = call();
+  }
+  return result;
+}
+
+// A folder as a place for files, by its name seen from the folder `from` (AT_FDCWD: the present
+// one). Not open, with errno set, where that can't be done.
+file_handle open_folder(int from, const std::string& name);
+
 // Opens the file of `fd` once more, with a position and flags of its own; not open where that
 // can't be done.
 file_handle reopen(int fd, int flags);
@@ -37,11 +53,23 @@ file_handle reopen(int fd, int flags);
 // does not read ahead there.
 file_handle reopen_cached(int fd);
 
-// Writes all of `data`; throws io_error naming `name`, or broken_pipe.
+// Writes all of `data`, and waits where the descriptor does not; throws io_error naming `name`, or
+// broken_pipe.
 void write_all(int fd, const char* data, std::size_t size, const std::string& name);
 
-// Reads up to `size` bytes, fewer only at the end of the file; throws io_error naming `name`.
+// Reads up to `size` bytes, fewer only at the end of the file, and waits where the descriptor does
+// not; throws io_error naming `name`.
 std::size_t read_up_to(int fd, char* data, std::size_t size, const std::string& name);
+
+// Puts what was written on stable storage, if it is of a kind that has any; throws io_error naming
+// `name`.
+void sync_file(int fd, const std::string& name);
+
+// Asks what close() would say of lost data, without closing; throws io_error naming `name`.
+void check_close(int fd, const std::string& name);
+
+// Whether the two are one file, or nodes of one device.
+bool is_same_file(const struct stat& a, const struct stat& b);
 
 // stat of what `path` leads to; throws io_error naming the path.
 struct stat stat_path(const std::string& path);

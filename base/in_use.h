@@ -13,4 +13,10 @@ namespace base {
 // /sys/block/loop*/loop/backing_file, so a file that was renamed since is not found there.
 std::string loop_device_on(const struct stat& file);
 
+// Throws io_error naming `name` if one has: for who is about to write to the file.
+void refuse_attached(const struct stat& file, const std::string& name);
+
+// Whether `device` is a loop device that has this file attached.
+bool is_loop_device_on(const struct stat& device, const struct stat& file);
+
 }  // namespace base

@@ -1,20 +1,20 @@
 // Where a tool's result goes: standard output, a file, or something that is written in place.
 //
 // A file appears under its name only by commit(), complete and on stable storage: until then it is
-// a temporary file beside it, which goes away if the output is dropped. Devices, fifos and anything
-// else that is not a regular file are written in place. Every write, flush and close is checked; a
-// failure throws io_error naming the file, or broken_pipe. Not thread safe.
+// a temporary file, which goes away if the output is dropped (base/destination.h says how). Fifos,
+// character devices and standard output are written in place. Every write, flush and close is
+// checked; a failure throws io_error naming the file, or broken_pipe. Not thread safe.
 #pragma once
-
-#include <sys/types.h>
 
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/file_handle.h"
+#include "base/destination.h"
 
 namespace base {
 
@@ -23,7 +23,6 @@ class output {
   // `path` "-" or empty: standard output. `input_path`, if not empty, names the file that is being
   // read: writing over it is refused.
   explicit output(const std::string& path, const std::string& input_path = "");
-  ~output();
   output(const output&) = delete;
   output& operator=(const output&) = delete;
 
@@ -54,15 +53,10 @@ class output {
   std::size_t room() const { return buffer_.size() - used_; }
   void drain();
   void write_long(std::string_view text);
-  void open_beside(const std::string& path, mode_t mode);
 
   std::vector<char> buffer_;
   std::size_t used_ = 0;
-  std::string name_;
-  std::string final_path_;
-  std::string temporary_path_;
-  file_handle file_;
-  int fd_ = -1;
+  std::unique_ptr<destination> to_;
 };
 
 }  // namespace base

@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "base/error.h"
+#include "base/file_handle.h"
 #include "base/file_test_support.h"
 
 namespace {

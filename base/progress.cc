@@ -2,7 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
+
+#include "base/message.h"
 
 namespace base {
 
@@ -14,7 +18,7 @@ progress_bar::~progress_bar() {
 
 void progress_bar::wipe() {
   if (drawn_) {
-    std::fputs("\r\033[K", stderr);
+    draw("\r\033[K");
     drawn_ = false;
   }
 }
@@ -32,7 +36,12 @@ void progress_bar::at(std::uint64_t done, std::uint64_t total) {
   next_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
   drawn_ = true;
   const double part = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
-  std::fprintf(stderr, "\r%s: %3.0f%%", stage_.c_str(), 100.0 * part);
+  std::array<char, 128> line;
+  const int length =
+      std::snprintf(line.data(), line.size(), "\r%s: %3.0f%%", stage_.c_str(), 100.0 * part);
+  if (length > 0) {
+    draw({line.data(), std::min(static_cast<std::size_t>(length), line.size() - 1)});
+  }
 }
 
 }  // namespace base

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -12,6 +11,7 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "base/output.h"
+#include "base/process.h"
 #include "era/format/problems.h"
 
 namespace cli {
@@ -221,7 +221,7 @@ std::string help_text(const command& spec) {
 
 int run_tool(const command& spec, int argc, const char* const* argv,
              const std::function<exit_status(const arguments&)>& body) {
-  std::signal(SIGPIPE, SIG_IGN);
+  base::prepare_process();
   bool quiet = false;
   const auto fail = [&](const std::string& message) {
     if (!quiet) {
