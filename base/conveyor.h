@@ -27,6 +27,7 @@ class conveyor {
   // does not count). What it throws comes out of next(), after all that was made before.
   conveyor(std::size_t slots, std::function<bool(T&)> make)
       : shared_(std::make_shared<shared>(slots)), make_(std::move(make)) {
+    made_.reserve(slots);  // so that a thread of ours never lacks the memory to hand something on
     try {
       thread_ = std::thread([this] { run(); });
     } catch (const std::system_error&) {
