@@ -3,6 +3,7 @@
 // safe.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,9 @@ class json_writer {
   void text(std::string_view name, std::string_view value);
   void number(std::string_view name, std::uint64_t value);
   void boolean(std::string_view name, bool value);
+
+  // Objects and arrays that are open.
+  std::size_t depth() const { return level_has_values_.size(); }
 
  private:
   void begin_value(std::string_view name);

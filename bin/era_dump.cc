@@ -1,5 +1,4 @@
-#include <cstdio>
-
+#include "base/message.h"
 #include "bin/command_line.h"
 #include "bin/open_metadata.h"
 #include "era/read/contents_reader.h"
@@ -7,15 +6,15 @@
 
 namespace {
 
-const cli::command command{
+constexpr cli::command command{
     "era_dump",
     "[options] {device|file}",
     "Prints the metadata of an era device as XML.",
     {{0, "logical", nullptr, "print only the era in which each block was last written"},
      {'r', "repair", nullptr, "go on after damage; what is lost counts as written just now"},
-     {0, "metadata-snapshot", nullptr, "read the metadata snapshot; the device may be live"},
+     cli::metadata_snapshot_option("read the metadata snapshot; the device may be live"),
      {0, "compact", nullptr, "leave out unset bits and eras of 0"},
-     {'o', "output", "FILE", "write to FILE, not to standard output"}}};
+     cli::output_option}};
 
 // Says what is lost, and lets the dump go on.
 class repair_log final : public era::problem_sink {
@@ -27,8 +26,8 @@ class repair_log final : public era::problem_sink {
       return;
     }
     const bool assumed = p.loses() || p.at.in == era::structure::writeset_tree;
-    std::fprintf(stderr, "%s: %s%s\n", file_.c_str(), sentence_of(p).c_str(),
-                 assumed ? "; taken as written in the current era" : "");
+    base::say(file_ + ": " + sentence_of(p) +
+              (assumed ? "; taken as written in the current era" : ""));
   }
 
  private:
@@ -36,7 +35,7 @@ class repair_log final : public era::problem_sink {
 };
 
 cli::exit_status dump(const cli::arguments& given) {
-  const std::string& file = given.input();
+  const std::string& file = given.device_or_file();
   const era::contents_options options{cli::state_to_read(given), given.has("logical")};
   pd::file_device device = cli::open_metadata(file, command.name, options.state);
   base::output out(given.value("output", "-"), file);

@@ -2,10 +2,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include "base/error.h"
 #include "base/file_handle.h"
+#include "base/message.h"
 #include "bin/command_line.h"
 #include "era/build/metadata_builder.h"
 #include "era/xml/xml_reader.h"
@@ -13,13 +13,13 @@
 
 namespace {
 
-const cli::command command{
+constexpr cli::command command{
     "era_restore",
     "[options] -i FILE -o {device|file}",
     "Writes the metadata of an era device from XML.",
     {{'i', "input", "FILE", "read the XML from FILE; - is standard input"},
      {'o', "output", "FILE", "write the metadata to FILE, a device or a file that exists"},
-     {'q', "quiet", nullptr, "print nothing; the exit status says it"}},
+     cli::quiet_option},
     false};
 
 // Standard input keeps its descriptor: it is not ours to close.
@@ -72,7 +72,7 @@ cli::exit_status restore(const cli::arguments& given) {
   era::metadata_builder building(device);
   era::read_xml(input.fd(), input.name, building, [&](const std::string& remark) {
     if (!given.has("quiet")) {
-      std::fprintf(stderr, "%s\n", remark.c_str());
+      base::say(remark);
     }
   });
   return cli::exit_status::success;

@@ -16,7 +16,7 @@ class text_reporter final : public check_report {
     out_ << severity_name(row.how_bad) << " " << row.name << " " << sentence_of(p) << "\n";
   }
 
-  void finish(const check_summary& s) override {
+  void finish(const check_summary& s, const std::string&) override {
     out_ << file_ << ": " << counted(s.blocks_read, "metadata block") << " read";
     if (s.superblock_usable) {
       out_ << "; current era ";
@@ -36,6 +36,10 @@ class text_reporter final : public check_report {
          << counted(s.nonfatal, "non-fatal error") << ", " << counted(s.remarks, "remark") << "\n";
   }
 
+  void fail(const std::string&) override {
+    out_ << file_ << ": the check ended early, so there may be more\n";
+  }
+
  private:
   base::output& out_;
   std::string file_;
@@ -49,6 +53,7 @@ class json_reporter final : public check_report {
     json_.text("version", ERA_TOOLS_VERSION);
     json_.text("file", file);
     json_.begin_array("problems");
+    print();
   }
 
   void found(const problem& p) override {
@@ -65,7 +70,7 @@ class json_reporter final : public check_report {
     print();
   }
 
-  void finish(const check_summary& s) override {
+  void finish(const check_summary& s, const std::string& error) override {
     json_.end_array();
     json_.boolean("superblock_usable", s.superblock_usable);
     if (s.superblock_usable) {
@@ -81,11 +86,28 @@ class json_reporter final : public check_report {
     json_.number("errors", s.errors);
     json_.number("nonfatal", s.nonfatal);
     json_.number("remarks", s.remarks);
+    if (!error.empty()) {
+      json_.text("error", error);
+    }
+    json_.end_object();
+    print();
+  }
+
+  void fail(const std::string& error) override {
+    // A problem may have been half written when memory ran out.
+    while (json_.depth() > depth_of_problems) {
+      json_.end_object();
+    }
+    text_.clear();
+    json_.end_array();
+    json_.text("error", error);
     json_.end_object();
     print();
   }
 
  private:
+  static constexpr std::size_t depth_of_problems = 2;
+
   void print() {
     out_ << text_.view();
     text_.clear();
@@ -99,7 +121,8 @@ class json_reporter final : public check_report {
 class silent_reporter final : public check_report {
  public:
   void found(const problem&) override {}
-  void finish(const check_summary&) override {}
+  void finish(const check_summary&, const std::string&) override {}
+  void fail(const std::string&) override {}
 };
 
 }  // namespace
