@@ -80,10 +80,13 @@ class glimpse {
   void look_at_long(const std::string& word) {
     const std::size_t equals = word.find('=');
     const option* const o = find_option(word.substr(0, equals), options_);
-    if (o != nullptr && o->argument == nullptr) {
-      seen_.take(*o, "");
-    } else if (o != nullptr) {
+    if (o == nullptr) {
+      return;
+    }
+    if (o->argument != nullptr) {
       seen_.take(*o, equals == std::string::npos ? next() : word.substr(equals + 1));
+    } else if (equals == std::string::npos) {
+      seen_.take(*o, "");
     }
   }
 
@@ -168,11 +171,15 @@ bool can_throw() {
   return got;
 }
 
-// Takes none.
-void say_that_memory_ran_out(const char* tool) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%s: out of memory", tool);
-  base::say(text.data());
+// Takes none, and so looks no closer at the command line than for the words alone.
+void say_that_memory_ran_out(const char* tool, int argc, const char* const* argv) {
+  const bool quiet = std::any_of(
+      argv, argv + argc, [](std::string_view word) { return word == "-q" || word == "--quiet"; });
+  if (!quiet) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%s: out of memory", tool);
+    base::say(text.data());
+  }
 }
 
 }  // namespace
@@ -181,7 +188,7 @@ int run_tool(const command& spec, int argc, const char* const* argv,
              const std::function<exit_status(const arguments&)>& body) {
   std::signal(SIGPIPE, SIG_IGN);
   if (!can_throw()) {
-    say_that_memory_ran_out(spec.name);
+    say_that_memory_ran_out(spec.name, argc, argv);
     return static_cast<int>(exit_status::failure);
   }
   try {
@@ -189,7 +196,7 @@ int run_tool(const command& spec, int argc, const char* const* argv,
   } catch (const base::broken_pipe&) {
     // Nobody is there to be told.
   } catch (const std::bad_alloc&) {
-    say_that_memory_ran_out(spec.name);
+    say_that_memory_ran_out(spec.name, argc, argv);
   } catch (const std::exception& failure) {  // of telling
     base::say(failure.what());
   }

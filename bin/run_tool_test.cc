@@ -123,6 +123,7 @@ TEST(run_tool, is_not_quiet_where_that_was_not_asked_for) {
                                                                  {"--output", "--quiet", "--bogus"},
                                                                  {"--format=--quiet", "--bogus"},
                                                                  {"--bogus", "--", "-q"},
+                                                                 {"--quiet=yes", "m"},
                                                                  {"--bogus", "--quiets"}}) {
     const outcome got = run(words, succeed);
     EXPECT_EQ(got.status, 1);
