@@ -72,7 +72,7 @@ po::parsed_options parse_with_boost(const std::vector<std::string>& words,
   }
 }
 
-// The words that an option was given by. Boost has none for short ones in a row.
+// The first of the words by which an option was given. Boost has none for short ones in a row.
 std::string first_word(const po::option& given) {
   return given.original_tokens.empty() ? "" : given.original_tokens.front();
 }
@@ -104,6 +104,28 @@ bool may_be_a_file(const po::option& given, const std::string& value) {
 std::string spelling_of(const po::option& given, const option& o) {
   return first_word(given).starts_with("--") || o.short_name == 0 ? "--" + given.string_key
                                                                   : std::string("-") + o.short_name;
+}
+
+std::string taken_by(const std::string& spelt, const std::string& value, const char* argument) {
+  return "\n'" + spelt + "' took '" + value + "' as its " + argument + ".";
+}
+
+[[noreturn]] void refuse_second(const std::string& spelt, const std::string& first,
+                                const std::string& second) {
+  throw base::usage_error("option '" + spelt + "' is given twice, with '" + first + "' and '" +
+                          second + "'; give one.");
+}
+
+void check_files(const command& spec, const std::vector<std::string>& files) {
+  const std::size_t most = spec.takes_input ? 1 : 0;
+  if (files.size() > most) {
+    throw base::usage_error(
+        "unexpected argument '" + files[most] + "'; " +
+        (spec.takes_input ? "one input file is read." : "files are given by options."));
+  }
+  if (!files.empty() && files.front().empty()) {
+    throw base::usage_error("the name of the input file is empty.");
+  }
 }
 
 }  // namespace
@@ -173,25 +195,16 @@ arguments parse(const command& spec, int argc, const char* const* argv) {
     }
     const std::string value = value_of(given, spelt, *o, options);
     if (!parsed.values_.emplace(o->name, value).second) {
-      throw base::usage_error("option '" + spelt + "' is given twice, with '" +
-                              parsed.values_[o->name] + "' and '" + value + "'; give one.");
+      refuse_second(spelt, parsed.values_[o->name], value);
     }
     if (may_be_a_file(given, value)) {
-      parsed.mistaken_ = "\n'" + spelt + "' took '" + value + "' as its " + o->argument + ".";
+      parsed.mistaken_ = taken_by(spelt, value, o->argument);
     }
   }
   if (parsed.has("help") || parsed.has("version")) {
     return parsed;
   }
-  const std::size_t most = spec.takes_input ? 1 : 0;
-  if (parsed.files_.size() > most) {
-    throw base::usage_error(
-        "unexpected argument '" + parsed.files_[most] + "'; " +
-        (spec.takes_input ? "one input file is read." : "files are given by options."));
-  }
-  if (parsed.has_input() && parsed.input().empty()) {
-    throw base::usage_error("the name of the input file is empty.");
-  }
+  check_files(spec, parsed.files_);
   return parsed;
 }
 
