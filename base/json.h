@@ -3,6 +3,7 @@
 // safe.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ class json_writer {
   void number(std::string_view name, std::uint64_t value);
   void boolean(std::string_view name, bool value);
   void null(std::string_view name);
+
+  // Objects and arrays that are open.
+  std::size_t depth() const { return level_has_values_.size(); }
 
  private:
   void begin_value(std::string_view name);

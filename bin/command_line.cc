@@ -1,18 +1,13 @@
 #include "bin/command_line.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <cstdio>
-#include <cstring>
-#include <exception>
-#include <new>
-#include <numeric>
+#include <string_view>
 
-#include "base/error.h"
 #include "base/number.h"
-#include "base/output.h"
-#include "base/process.h"
-#include "era/format/problems.h"
+#include "bin/suggestion.h"
 
 namespace cli {
 namespace {
@@ -20,13 +15,7 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr std::size_t help_column = 34;
-
-std::vector<option> all_options(const command& spec) {
-  std::vector<option> all = spec.options;
-  all.push_back({'h', "help", nullptr, "print this help and exit"});
-  all.push_back({'V', "version", nullptr, "print the version and exit"});
-  return all;
-}
+constexpr std::size_t help_width = 80;
 
 po::options_description describe(const std::vector<option>& options) {
   po::options_description description;
@@ -49,59 +38,8 @@ po::options_description describe(const std::vector<option>& options) {
   return description;
 }
 
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row.back();
-}
-
-// The option that was probably meant: one of which it is the beginning, or the one most alike.
-std::string nearest(const std::string& unknown, const std::vector<option>& options) {
-  const std::string wanted = unknown.substr(0, unknown.find('='));
-  std::string best;
-  std::size_t best_distance = wanted.size() / 2 + 1;
-  for (const option& o : options) {
-    for (const char* const name : {o.name, o.alias}) {
-      if (name == nullptr) {
-        continue;
-      }
-      const std::string candidate = std::string("--") + name;
-      if (wanted.size() > 3 && candidate.starts_with(wanted)) {
-        return candidate;
-      }
-      const std::size_t distance = edit_distance(wanted, candidate);
-      if (distance < best_distance) {
-        best_distance = distance;
-        best = candidate;
-      }
-    }
-  }
-  return best;
-}
-
-[[noreturn]] void refuse_unknown(const std::string& given, const std::vector<option>& options) {
-  const std::string meant = nearest(given, options);
-  throw base::usage_error("unknown option '" + given + "'" +
-                          (meant.empty() ? "." : "; did you mean '" + meant + "'?"));
-}
-
-std::string argument_of(const std::string& given, const std::vector<option>& options) {
-  for (const option& o : options) {
-    if (given == std::string("--") + o.name || given == std::string("-") + o.short_name ||
-        (o.alias != nullptr && given == std::string("--") + o.alias)) {
-      return o.argument == nullptr ? "" : o.argument;
-    }
-  }
-  return "";
+[[noreturn]] void refuse_without_argument(const std::string& spelt, const option& o) {
+  throw base::usage_error("option '" + spelt + "' needs an argument: " + o.argument + ".");
 }
 
 po::parsed_options parse_with_boost(const std::vector<std::string>& words,
@@ -121,13 +59,72 @@ po::parsed_options parse_with_boost(const std::vector<std::string>& words,
         .style(exact_unix)
         .run();
   } catch (const po::unknown_option& e) {
-    refuse_unknown(e.get_option_name(), options);
+    throw base::usage_error(sentence_about_unknown(e.get_option_name(), options));
   } catch (const po::error_with_option_name& e) {
     const std::string given = e.get_option_name();
-    const std::string argument = argument_of(given, options);
-    throw base::usage_error(argument.empty()
-                                ? "option '" + given + "' takes no argument."
-                                : "option '" + given + "' needs an argument: " + argument + ".");
+    const option* const o = find_option(given, options);
+    if (o != nullptr && o->argument != nullptr) {
+      refuse_without_argument(given, *o);
+    }
+    throw base::usage_error("option '" + given + "' takes no argument.");
+  } catch (const po::error& e) {
+    throw base::usage_error(e.what());
+  }
+}
+
+// The first of the words by which an option was given. Boost has none for short ones in a row.
+std::string first_word(const po::option& given) {
+  return given.original_tokens.empty() ? "" : given.original_tokens.front();
+}
+
+bool has_word_for_value(const po::option& given, const std::string& value) {
+  return !given.original_tokens.empty() && given.original_tokens.back() == value;
+}
+
+// The value of an option that takes one, as the option `spelt`.
+std::string value_of(const po::option& given, const std::string& spelt, const option& o,
+                     const std::vector<option>& options) {
+  const std::string value = given.value.empty() ? "" : given.value.front();
+  if (value.empty()) {
+    throw base::usage_error("option '" + spelt + "': the " + o.argument + " given is empty.");
+  }
+  if (has_word_for_value(given, value) && find_option(value, options) != nullptr) {
+    refuse_without_argument(spelt, o);
+  }
+  return value;
+}
+
+// Whether a word that an option took may have been meant as the input.
+bool may_be_a_file(const po::option& given, const std::string& value) {
+  return has_word_for_value(given, value) &&
+         (value.find('/') != std::string::npos || ::access(value.c_str(), F_OK) == 0);
+}
+
+// As it was typed, without its argument.
+std::string spelling_of(const po::option& given, const option& o) {
+  return first_word(given).starts_with("--") || o.short_name == 0 ? "--" + given.string_key
+                                                                  : std::string("-") + o.short_name;
+}
+
+std::string taken_by(const std::string& spelt, const std::string& value, const char* argument) {
+  return "\n'" + spelt + "' took '" + value + "' as its " + argument + ".";
+}
+
+[[noreturn]] void refuse_second(const std::string& spelt, const std::string& first,
+                                const std::string& second) {
+  throw base::usage_error("option '" + spelt + "' is given twice, with '" + first + "' and '" +
+                          second + "'; give one.");
+}
+
+void check_files(const command& spec, const std::vector<std::string>& files) {
+  const std::size_t most = spec.takes_input ? 1 : 0;
+  if (files.size() > most) {
+    throw base::usage_error(
+        "unexpected argument '" + files[most] + "'; " +
+        (spec.takes_input ? "one input file is read." : "files are given by options."));
+  }
+  if (!files.empty() && files.front().empty()) {
+    throw base::usage_error("the name of the input file is empty.");
   }
 }
 
@@ -142,8 +139,8 @@ std::uint64_t arguments::number(const std::string& name, std::uint64_t max) cons
   const std::string text = value(name);
   const auto parsed = base::parse_number(text, max);
   if (!parsed) {
-    throw base::usage_error("option '--" + name + "': '" + text + "' is not a number from 0 to " +
-                            std::to_string(max) + ".");
+    throw base::usage_error("option '--" + name + "': '" + text +
+                            "' is not a decimal number from 0 to " + std::to_string(max) + ".");
   }
   return *parsed;
 }
@@ -163,9 +160,16 @@ std::string arguments::choice(const std::string& name,
 
 const std::string& arguments::input() const {
   if (files_.empty()) {
-    throw base::usage_error("No input file provided.");
+    throw base::usage_error("No input file provided." + mistaken_);
   }
   return files_.front();
+}
+
+const std::string& arguments::device_or_file() const {
+  if (input() == "-") {
+    throw base::usage_error("-: standard input is not read; give a device or file.");
+  }
+  return input();
 }
 
 arguments parse(const command& spec, int argc, const char* const* argv) {
@@ -173,84 +177,86 @@ arguments parse(const command& spec, int argc, const char* const* argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   arguments parsed;
   for (const po::option& given : parse_with_boost(words, options).options) {
-    if (given.position_key >= 0 || given.string_key == "files") {
+    if (given.position_key >= 0) {
+      if (given.value.empty() || first_word(given) != given.value.front()) {  // "--=file"
+        throw base::usage_error(sentence_about_unknown(first_word(given), options));
+      }
       parsed.files_.insert(parsed.files_.end(), given.value.begin(), given.value.end());
       continue;
     }
-    for (const option& o : options) {
-      if (given.string_key == o.name || (o.alias != nullptr && given.string_key == o.alias)) {
-        parsed.values_[o.name] = given.value.empty() ? "" : given.value.front();
-        if (o.argument != nullptr && parsed.values_[o.name].empty()) {
-          throw base::usage_error("option '--" + given.string_key +
-                                  "' needs an argument: " + o.argument + ".");
-        }
-      }
+    const option* const o = find_option("--" + given.string_key, options);
+    if (o == nullptr) {  // what parse_with_boost() calls the files
+      throw base::usage_error(sentence_about_unknown("--" + given.string_key, options));
+    }
+    const std::string spelt = spelling_of(given, *o);
+    if (o->argument == nullptr) {
+      parsed.values_[o->name] = "";
+      continue;
+    }
+    const std::string value = value_of(given, spelt, *o, options);
+    if (!parsed.values_.emplace(o->name, value).second) {
+      refuse_second(spelt, parsed.values_[o->name], value);
+    }
+    if (may_be_a_file(given, value)) {
+      parsed.mistaken_ = taken_by(spelt, value, o->argument);
     }
   }
   if (parsed.has("help") || parsed.has("version")) {
     return parsed;
   }
-  const std::size_t most = spec.takes_input ? 1 : 0;
-  if (parsed.files_.size() > most) {
-    throw base::usage_error(
-        "unexpected argument '" + parsed.files_[most] + "'; " +
-        (spec.takes_input ? "one input file is read." : "files are given by options."));
-  }
+  check_files(spec, parsed.files_);
   return parsed;
 }
 
-std::string help_text(const command& spec) {
-  std::string text = std::string("Usage: ") + spec.name + " " + spec.synopsis + "\n" +
-                     spec.summary + "\n\nOptions:\n";
-  for (const option& o : all_options(spec)) {
-    std::string line = o.short_name != 0 ? std::string("  -") + o.short_name + ", " : "      ";
-    line += std::string("--") + o.name;
-    if (o.argument != nullptr) {
-      line += std::string(" ") + o.argument;
+namespace {
+
+// `text` after what takes `column` columns, broken at blanks; later lines begin at that column.
+std::string wrapped(std::string_view text, std::size_t column) {
+  std::string result;
+  std::size_t at = column;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+    if (at > column && at + 1 + word.size() > help_width) {
+      result += "\n" + std::string(column, ' ');
+      at = column;
+    } else if (at > column) {
+      result += " ";
+      ++at;
     }
-    line.resize(std::max(line.size() + 2, help_column), ' ');
-    text += line + o.help + "\n";
+    result += word;
+    at += word.size();
+  }
+  return result;
+}
+
+std::string help_line(std::string spelling, const std::string& help) {
+  if (spelling.size() + 2 > help_column) {
+    spelling += "\n" + std::string(help_column, ' ');
+  } else {
+    spelling.resize(help_column, ' ');
+  }
+  return spelling + wrapped(help, help_column) + "\n";
+}
+
+}  // namespace
+
+std::string help_text(const command& spec) {
+  const std::string usage = "Usage: ";
+  std::string text = usage + wrapped(std::string(spec.name) + " " + spec.synopsis, usage.size()) +
+                     "\n" + wrapped(spec.summary, 0) + "\n\nOptions:\n";
+  for (const option& o : all_options(spec)) {
+    std::string spelling = o.short_name != 0 ? std::string("  -") + o.short_name + ", " : "      ";
+    spelling += std::string("--") + o.name;
+    if (o.argument != nullptr) {
+      spelling += std::string(" ") + o.argument;
+    }
+    text += help_line(spelling, o.help);
     if (o.alias != nullptr) {
-      std::string other = std::string("      --") + o.alias;
-      other.resize(std::max(other.size() + 2, help_column), ' ');
-      text += other + "the same as --" + o.name + "\n";
+      text += help_line(std::string("      --") + o.alias, std::string("the same as --") + o.name);
     }
   }
   return text;
-}
-
-int run_tool(const command& spec, int argc, const char* const* argv,
-             const std::function<exit_status(const arguments&)>& body) {
-  base::prepare_process();
-  bool quiet = false;
-  const auto fail = [&](const std::string& message) {
-    if (!quiet) {
-      std::fprintf(stderr, "%s\n", message.c_str());
-    }
-    return static_cast<int>(exit_status::failure);
-  };
-  try {
-    const arguments given = parse(spec, argc, argv);
-    quiet = given.has("quiet");
-    if (given.has("help") || given.has("version")) {
-      base::output out("-");
-      out << (given.has("help") ? help_text(spec) : std::string(ERA_TOOLS_VERSION) + "\n");
-      out.commit();
-      return static_cast<int>(exit_status::success);
-    }
-    return static_cast<int>(body(given));
-  } catch (const base::broken_pipe&) {
-    return static_cast<int>(exit_status::failure);
-  } catch (const base::usage_error& e) {
-    return fail(std::string(e.what()) + "\nTry '" + spec.name + " --help'.");
-  } catch (const era::damage_error& e) {
-    return fail(std::string(e.what()) + "\nera_check lists all; " + row_of(e.found().code).repair +
-                ".");
-  } catch (const std::bad_alloc&) {
-    return fail(std::string(spec.name) + ": out of memory");
-  } catch (const std::exception& e) {
-    return fail(e.what());
-  }
 }
 
 }  // namespace cli

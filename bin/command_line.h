@@ -1,31 +1,19 @@
 // What the command lines of all tools have in common: options, --help and --version, exit status,
-// and where messages go. A tool states its options in one table, from which it is parsed and its
-// help printed. Not thread safe.
+// and how failures are told. A tool states its options in one table, from which it is parsed and
+// its help printed. Not thread safe.
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
+#include "bin/options.h"
+
 namespace cli {
-
-struct option {
-  char short_name;       // 0: none
-  const char* name;      // without the dashes
-  const char* argument;  // what its argument is called, or nullptr if it takes none
-  const char* help;
-  const char* alias = nullptr;  // another long name
-};
-
-struct command {
-  const char* name;
-  const char* synopsis;         // after the name: "[options] {device|file}"
-  const char* summary;          // one line, what it does
-  std::vector<option> options;  // --help and --version are added to them
-  bool takes_input = true;      // one file besides the options
-};
 
 // A parsed command line.
 class arguments {
@@ -44,22 +32,38 @@ class arguments {
   // The input file; throws base::usage_error if there is none.
   const std::string& input() const;
 
+  // The same of a tool that reads it in any order: throws base::usage_error for "-" too.
+  const std::string& device_or_file() const;
+
  private:
   friend arguments parse(const command&, int, const char* const*);
   std::map<std::string, std::string> values_;  // by the option's long name
   std::vector<std::string> files_;
+  std::string mistaken_;  // which option took what may have been meant as the input, or empty
 };
 
 // Throws base::usage_error.
 arguments parse(const command& spec, int argc, const char* const* argv);
 
+// No line is longer than 80 columns.
 std::string help_text(const command& spec);
 
 enum class exit_status { success = 0, failure = 1 };
 
+// A failure that the result on standard output tells already: only standard error hears of it.
+class reported_error : public base::error {
+ public:
+  using error::error;
+};
+
+// What the user is told of a failure.
+std::string message_of(const std::exception& failure, const command& spec);
+
 // The whole of a tool's main: parses, answers --help and --version, runs `body`, and turns
-// exceptions into a message on standard error and exit status 1. With an option --quiet given there
-// is no message; a broken pipe has none either.
+// exceptions into exit status 1 and a message on standard error. With `--format json` standard
+// output gets a JSON object with the same message, unless it is a reported_error. With an option
+// --quiet given there is neither, even if the command line is wrong; a broken pipe has no message
+// either. Where memory runs out, that is said.
 int run_tool(const command& spec, int argc, const char* const* argv,
              const std::function<exit_status(const arguments&)>& body);
 

@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <new>
-#include <stdexcept>
-
 #include "base/error.h"
 #include "base/file_test_support.h"
 
@@ -61,8 +58,16 @@ TEST(command_line, knows_options_by_another_name) {
   EXPECT_TRUE(parse({"--metadata-snapshot", "meta"}).has("metadata-snapshot"));
 }
 
-TEST(command_line, takes_the_last_of_an_option_given_twice) {
-  EXPECT_EQ(parse({"-o", "a", "--output", "b", "meta"}).value("output"), "b");
+TEST(command_line, refuses_an_option_given_twice_with_a_value) {
+  EXPECT_EQ(refusal_of({"-o", "a", "--output", "b", "meta"}),
+            "option '--output' is given twice, with 'a' and 'b'; give one.");
+  EXPECT_EQ(refusal_of({"--written-since=5", "meta", "--written-since", "5"}),
+            "option '--written-since' is given twice, with '5' and '5'; give one.");
+}
+
+TEST(command_line, takes_an_option_without_a_value_as_often_as_it_is_given) {
+  EXPECT_TRUE(parse({"-q", "--quiet", "-qq", "meta"}).has("quiet"));
+  EXPECT_TRUE(parse({"--metadata-snap", "--metadata-snapshot", "meta"}).has("metadata-snapshot"));
 }
 
 TEST(command_line, refuses_abbreviated_options_and_says_what_was_meant) {
@@ -77,8 +82,12 @@ TEST(command_line, says_what_a_misspelt_option_was_meant_to_be) {
             "unknown option '--writen-since=5'; did you mean '--written-since'?");
 }
 
-TEST(command_line, suggests_nothing_for_what_is_like_no_option) {
+TEST(command_line, refuses_what_is_no_option_at_all) {
   EXPECT_EQ(refusal_of({"--xyzzyxyzzy", "a"}), "unknown option '--xyzzyxyzzy'.");
+  EXPECT_EQ(refusal_of({"---quiet", "a"}), "unknown option '---quiet'; did you mean '--quiet'?");
+  EXPECT_EQ(refusal_of({"--=a"}), "unknown option '--=a'.");
+  EXPECT_EQ(refusal_of({"--files", "a"}), "unknown option '--files'.");
+  EXPECT_EQ(refusal_of({"--files=a"}), "unknown option '--files'.");
 }
 
 TEST(command_line, refuses_unknown_short_options) {
@@ -88,7 +97,24 @@ TEST(command_line, refuses_unknown_short_options) {
 TEST(command_line, refuses_an_option_without_its_argument) {
   EXPECT_EQ(refusal_of({"meta", "--output"}), "option '--output' needs an argument: FILE.");
   EXPECT_EQ(refusal_of({"meta", "-o"}), "option '--output' needs an argument: FILE.");
+}
+
+TEST(command_line, takes_no_option_for_the_argument_of_another) {
+  for (const char* const word : {"-q", "--quiet", "--written-since", "--metadata-snap"}) {
+    EXPECT_EQ(refusal_of({"--output", word, "5", "meta"}),
+              "option '--output' needs an argument: FILE.")
+        << word;
+  }
+  EXPECT_EQ(parse({"--output=--quiet", "meta"}).value("output"), "--quiet");
+  EXPECT_EQ(parse({"-o--quiet", "meta"}).value("output"), "--quiet");
+}
+
+TEST(command_line, refuses_empty_names) {
   EXPECT_EQ(refusal_of({"meta", "--output="}), "option '--output' needs an argument: FILE.");
+  EXPECT_EQ(refusal_of({"meta", "--output", ""}), "option '--output': the FILE given is empty.");
+  EXPECT_EQ(refusal_of({"meta", "-o", ""}), "option '-o': the FILE given is empty.");
+  EXPECT_EQ(refusal_of({""}), "the name of the input file is empty.");
+  EXPECT_EQ(refusal_of({"--", ""}), "the name of the input file is empty.");
 }
 
 TEST(command_line, refuses_an_argument_to_an_option_that_takes_none) {
@@ -112,9 +138,35 @@ TEST(command_line, misses_the_input_when_it_is_asked_for) {
             "No input file provided.");
 }
 
+TEST(command_line, says_which_option_took_what_may_be_the_input) {
+  const base::test::temporary_folder folder;
+  const auto complaint = [](const std::vector<const char*>& words) {
+    return message_of<base::usage_error>([&] { parse(words).input(); });
+  };
+  const std::string name = folder / "metadata";
+  base::test::write_file(name, "");
+  const std::string none = "No input file provided.";
+  EXPECT_EQ(complaint({"-o", name.c_str()}), none + "\n'-o' took '" + name + "' as its FILE.");
+  EXPECT_EQ(complaint({"-qo", name.c_str()}), none + "\n'-o' took '" + name + "' as its FILE.");
+  EXPECT_EQ(complaint({"-q", "--written-since", name.c_str()}),
+            none + "\n'--written-since' took '" + name + "' as its ERA.");
+  EXPECT_EQ(complaint({"-o", "/dev/nowhere/at-all"}),
+            none + "\n'-o' took '/dev/nowhere/at-all' as its FILE.");
+  EXPECT_EQ(complaint({"-o", "no-such-file"}), none);
+  EXPECT_EQ(complaint({("-o" + name).c_str()}), none);
+  EXPECT_EQ(complaint({("--output=" + name).c_str()}), none);
+}
+
+TEST(command_line, takes_standard_input_only_where_it_can_be_read) {
+  EXPECT_EQ(parse({"-"}).input(), "-");
+  EXPECT_EQ(message_of<base::usage_error>([] { parse({"-"}).device_or_file(); }),
+            "-: standard input is not read; give a device or file.");
+  EXPECT_EQ(parse({"./-"}).device_or_file(), "./-");
+}
+
 TEST(command_line, reads_numbers_within_bounds) {
   EXPECT_EQ(parse({"--written-since", "42", "m"}).number("written-since", 100), 42U);
-  for (const char* const text : {"101", "", "-1", "0x2A", "4 2", "many"}) {
+  for (const char* const text : {"101", "-1", "+1", "0x2A", "4 2", " 4", "4 ", "1e1", "many"}) {
     const std::string given = std::string("--written-since=") + text;
     EXPECT_THROW(parse({given.c_str(), "m"}).number("written-since", 100), base::usage_error)
         << given;
@@ -122,7 +174,7 @@ TEST(command_line, reads_numbers_within_bounds) {
   EXPECT_EQ(message_of<base::usage_error>([] {
               parse({"--written-since", "many", "m"}).number("written-since", 100);
             }),
-            "option '--written-since': 'many' is not a number from 0 to 100.");
+            "option '--written-since': 'many' is not a decimal number from 0 to 100.");
 }
 
 TEST(command_line, takes_one_of_several_choices) {
@@ -155,80 +207,26 @@ TEST(help, lists_every_option) {
   }
 }
 
-// What a run of the tool prints, and its exit status.
-struct outcome {
-  int status;
-  std::string out;
-  std::string err;
-};
-
-outcome run(std::vector<const char*> words,
-            const std::function<exit_status(const arguments&)>& body) {
-  words.insert(words.begin(), "era_tool");
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  const int status = cli::run_tool(tool, static_cast<int>(words.size()), words.data(), body);
-  return {status, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
-}
-
-exit_status succeed(const arguments&) {
-  return exit_status::success;
-}
-
-TEST(run_tool, gives_the_status_of_what_it_runs) {
-  EXPECT_EQ(run({"m"}, succeed).status, 0);
-  EXPECT_EQ(run({"m"}, [](const arguments&) { return exit_status::failure; }).status, 1);
-}
-
-TEST(run_tool, prints_help_and_version_without_running_anything) {
-  const auto never = [](const arguments&) {
-    ADD_FAILURE();
-    return exit_status::failure;
-  };
-  for (const char* const word : {"--help", "-h"}) {
-    const outcome got = run({word}, never);
-    EXPECT_EQ(got.status, 0);
-    EXPECT_EQ(got.out, cli::help_text(tool));
-    EXPECT_EQ(got.err, "");
-  }
-  for (const char* const word : {"--version", "-V"}) {
-    EXPECT_EQ(run({word}, never).out, std::string(ERA_TOOLS_VERSION) + "\n");
-  }
-}
-
-TEST(run_tool, prints_what_is_wrong_with_the_command_line_and_points_to_help) {
-  const outcome got = run({"--quite"}, succeed);
-  EXPECT_EQ(got.status, 1);
-  EXPECT_EQ(got.out, "");
-  EXPECT_EQ(got.err, "unknown option '--quite'; did you mean '--quiet'?\nTry 'era_tool --help'.\n");
-}
-
-TEST(run_tool, prints_errors_on_standard_error) {
-  const outcome got =
-      run({"m"}, [](const arguments&) -> exit_status { throw base::data_error("m: damaged."); });
-  EXPECT_EQ(got.status, 1);
-  EXPECT_EQ(got.out, "");
-  EXPECT_EQ(got.err, "m: damaged.\n");
-}
-
-TEST(run_tool, says_that_memory_has_run_out) {
-  const outcome got = run({"m"}, [](const arguments&) -> exit_status { throw std::bad_alloc(); });
-  EXPECT_EQ(got.status, 1);
-  EXPECT_EQ(got.err, "era_tool: out of memory\n");
-}
-
-TEST(run_tool, prints_no_error_when_told_to_be_quiet) {
-  const outcome got = run(
-      {"-q", "m"}, [](const arguments&) -> exit_status { throw base::data_error("m: damaged."); });
-  EXPECT_EQ(got.status, 1);
-  EXPECT_EQ(got.err, "");
-}
-
-TEST(run_tool, has_no_word_for_a_broken_pipe) {
-  const outcome got =
-      run({"m"}, [](const arguments&) -> exit_status { throw base::broken_pipe(); });
-  EXPECT_EQ(got.status, 1);
-  EXPECT_EQ(got.err, "");
+TEST(help, breaks_lines_at_blanks_before_column_80) {
+  const cli::command wordy{
+      "era_tool",
+      "[options] --one FILE --another FILE --and-a-third FILE {device|file|something}",
+      "Does something that takes a whole line, and nearly as much of another one, to say.",
+      {{0, "about", nullptr,
+        "help of exactly the length that fits onto one line...  and goes on after it"},
+       {0, "a-name-that-leaves-no-room-for-help", "FILE", "on a line of its own"}}};
+  const std::string text = cli::help_text(wordy);
+  EXPECT_EQ(text.substr(0, text.find("  -h,")),
+            "Usage: era_tool [options] --one FILE --another FILE --and-a-third FILE\n"
+            "       {device|file|something}\n"
+            "Does something that takes a whole line, and nearly as much of another one, to\n"
+            "say.\n"
+            "\n"
+            "Options:\n"
+            "      --about                     help of exactly the length that fits onto one\n"
+            "                                  line...  and goes on after it\n"
+            "      --a-name-that-leaves-no-room-for-help FILE\n"
+            "                                  on a line of its own\n");
 }
 
 }  // namespace

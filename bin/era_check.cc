@@ -7,14 +7,14 @@
 
 namespace {
 
-const cli::command command{
+constexpr cli::command command{
     "era_check",
     "[options] {device|file}",
     "Checks the metadata of an era device and reports every problem.",
-    {{'q', "quiet", nullptr, "print nothing; the exit status says it"},
-     {0, "metadata-snapshot", nullptr, "check what the snapshot holds; the device may be live",
-      "metadata-snap"},
+    {cli::quiet_option,
      {0, "super-block-only", nullptr, "check the superblock alone"},
+     cli::metadata_snapshot_option(
+         "check what the metadata snapshot holds; the device may be live"),
      {0, "ignore-non-fatal-errors", nullptr, "succeed if nothing worse is found"},
      {0, "format", "FORMAT", "form of the report: text (default) or json"}}};
 
@@ -27,30 +27,53 @@ std::unique_ptr<era::check_report> choose_report(const cli::arguments& given, ba
                           : era::text_report(out, given.input());
 }
 
-std::string verdict(const era::check_summary& summary, const std::string& file) {
+// Empty if all is sound.
+std::string verdict(const era::check_summary& summary, const cli::arguments& given) {
+  const std::string& file = given.input();
   if (!summary.superblock_usable) {
     return file + ": " + summary.first_error + ".";
+  }
+  if (summary.errors == 0 && (summary.nonfatal == 0 || given.has("ignore-non-fatal-errors"))) {
+    return "";
   }
   return file + ": damaged: " + base::counted(summary.errors, "error") + " and " +
          base::counted(summary.nonfatal, "non-fatal error") + ", listed on standard output.";
 }
 
+era::check_summary check_all(pd::block_device& device, const cli::arguments& given,
+                             era::problem_sink& problems) {
+  base::progress_bar progress(!given.has("quiet"));
+  return era::check(device, {given.has("super-block-only"), cli::state_to_read(given)}, problems,
+                    progress);
+}
+
+// What was found until the check failed is as true as ever.
+[[noreturn]] void end_early(era::check_report& report, base::output& out,
+                            const std::exception& failure) {
+  const std::string message = cli::message_of(failure, command);
+  report.fail(message);
+  out.commit();
+  throw cli::reported_error(message);
+}
+
 cli::exit_status check(const cli::arguments& given) {
-  const std::string& file = given.input();
-  const era::metadata_state which = cli::state_to_read(given);
-  pd::file_device device = cli::open_metadata(file, command.name, which);
+  const std::string& file = given.device_or_file();
+  given.choice("format", {"text", "json"});
+  pd::file_device device = cli::open_metadata(file, command.name, cli::state_to_read(given));
   base::output out("-");
   const std::unique_ptr<era::check_report> report = choose_report(given, out);
-  base::progress_bar progress(!given.has("quiet"));
   era::bounded_sink problems(*report);
-  const era::check_summary summary =
-      era::check(device, {given.has("super-block-only"), which}, problems, progress);
-  report->finish(summary, problems);
+  era::check_summary summary;
+  try {
+    summary = check_all(device, given, problems);
+  } catch (const std::exception& failure) {
+    end_early(*report, out, failure);
+  }
+  const std::string error = verdict(summary, given);
+  report->finish(summary, problems, error);
   out.commit();
-  const bool sound =
-      summary.errors == 0 && (summary.nonfatal == 0 || given.has("ignore-non-fatal-errors"));
-  if (!sound) {
-    throw base::data_error(verdict(summary, file));
+  if (!error.empty()) {
+    throw cli::reported_error(error);
   }
   return cli::exit_status::success;
 }

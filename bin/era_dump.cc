@@ -7,15 +7,15 @@
 
 namespace {
 
-const cli::command command{
+constexpr cli::command command{
     "era_dump",
     "[options] {device|file}",
     "Prints the metadata of an era device as XML.",
     {{0, "logical", nullptr, "print only the era in which each block was last written"},
      {'r', "repair", nullptr, "go on after damage; what is lost counts as written just now"},
-     {0, "metadata-snapshot", nullptr, "read the metadata snapshot; the device may be live"},
+     cli::metadata_snapshot_option("read the metadata snapshot; the device may be live"),
      {0, "compact", nullptr, "leave out unset bits and eras of 0"},
-     {'o', "output", "FILE", "write to FILE, not to standard output"}}};
+     cli::output_option}};
 
 // Says what is lost, and lets the dump go on.
 class repair_log final : public era::problem_sink {
@@ -49,7 +49,7 @@ class repair_log final : public era::problem_sink {
 };
 
 cli::exit_status dump(const cli::arguments& given) {
-  const std::string& file = given.input();
+  const std::string& file = given.device_or_file();
   const era::contents_options options{cli::state_to_read(given), given.has("logical"),
                                       given.has("repair")};
   pd::file_device device = cli::open_metadata(file, command.name, options.state);

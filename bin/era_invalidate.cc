@@ -9,14 +9,14 @@
 
 namespace {
 
-const cli::command command{
+constexpr cli::command command{
     "era_invalidate",
     "[options] --written-since ERA {device|file}",
     "Lists the blocks that were written in era ERA or later.",
-    {{0, "written-since", "ERA", "the first era that counts; 0 lists every block"},
-     {0, "metadata-snapshot", nullptr, "read the metadata snapshot; the device may be live",
-      "metadata-snap"},
-     {'o', "output", "FILE", "write to FILE, not to standard output"},
+    {{0, "written-since", "ERA",
+      "list blocks written in era ERA or later (ERA included); 0 lists every block"},
+     cli::metadata_snapshot_option("read the metadata snapshot; the device may be live"),
+     cli::output_option,
      {0, "format", "FORMAT", "form of the list: xml (default) or json"}}};
 
 const era::list_format& choose_format(const cli::arguments& given) {
@@ -30,7 +30,7 @@ const era::list_format& choose_format(const cli::arguments& given) {
 }
 
 cli::exit_status invalidate(const cli::arguments& given) {
-  const std::string& file = given.input();
+  const std::string& file = given.device_or_file();
   if (!given.has("written-since")) {
     throw base::usage_error("Please specify --written-since ERA, the first era that counts.");
   }

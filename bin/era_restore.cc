@@ -15,7 +15,7 @@
 
 namespace {
 
-const cli::command command{
+constexpr cli::command command{
     "era_restore",
     "[options] -i FILE -o {device|file}",
     "Writes the metadata of an era device from XML.",
@@ -23,7 +23,7 @@ const cli::command command{
      {'o', "output", "FILE", "write the metadata to FILE, a device or a file that exists"},
      {0, "all-written", nullptr, "take every block as written, in a new era"},
      {0, "current-era", "N", "the new current era; else 1000000 later"},
-     {'q', "quiet", nullptr, "print nothing; the exit status says it"}},
+     cli::quiet_option},
     false};
 
 // Standard input keeps its descriptor: it is not ours to close.

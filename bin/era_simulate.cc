@@ -8,7 +8,7 @@
 
 namespace {
 
-const cli::command command{
+constexpr cli::command command{
     "era_simulate",
     "[options] [SCRIPT]",
     "Runs an era target on ordinary files, as a script of device mapper commands says.",

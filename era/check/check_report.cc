@@ -16,7 +16,8 @@ class text_reporter final : public check_report {
     out_ << severity_name(row.how_bad) << " " << row.name << " " << sentence_of(p) << "\n";
   }
 
-  void finish(const check_summary& s, const bounded_sink& problems) override {
+  void finish(const check_summary& s, const bounded_sink& problems,
+              const std::string&) override {
     for (const problem_row& row : problem_table()) {
       if (const std::uint64_t more = problems.not_shown(row.code)) {
         out_ << severity_name(row.how_bad) << " " << row.name << " ";
@@ -30,6 +31,10 @@ class text_reporter final : public check_report {
     out_ << "\n"
          << file_ << ": " << counted(s.errors, "error") << ", "
          << counted(s.nonfatal, "non-fatal error") << ", " << counted(s.remarks, "remark") << "\n";
+  }
+
+  void fail(const std::string&) override {
+    out_ << file_ << ": the check ended early, so there may be more\n";
   }
 
  private:
@@ -67,6 +72,7 @@ class json_reporter final : public check_report {
     json_.text("version", ERA_TOOLS_VERSION);
     json_.text("file", file);
     json_.begin_array("problems");
+    print();
   }
 
   void found(const problem& p) override {
@@ -83,7 +89,8 @@ class json_reporter final : public check_report {
     print();
   }
 
-  void finish(const check_summary& s, const bounded_sink& problems) override {
+  void finish(const check_summary& s, const bounded_sink& problems,
+              const std::string& error) override {
     json_.end_array();
     json_.begin_array("more_problems");
     for (const problem_row& row : problem_table()) {
@@ -104,6 +111,21 @@ class json_reporter final : public check_report {
     json_.number("errors", s.errors);
     json_.number("nonfatal", s.nonfatal);
     json_.number("remarks", s.remarks);
+    if (!error.empty()) {
+      json_.text("error", error);
+    }
+    json_.end_object();
+    print();
+  }
+
+  void fail(const std::string& error) override {
+    // A problem may have been half written when memory ran out.
+    while (json_.depth() > depth_of_problems) {
+      json_.end_object();
+    }
+    text_.clear();
+    json_.end_array();
+    json_.text("error", error);
     json_.end_object();
     print();
   }
@@ -126,6 +148,8 @@ class json_reporter final : public check_report {
     json_.number("metadata_blocks_total", s.space_map.nr_blocks);
   }
 
+  static constexpr std::size_t depth_of_problems = 2;
+
   void print() {
     out_ << text_.view();
     text_.clear();
@@ -139,7 +163,8 @@ class json_reporter final : public check_report {
 class silent_reporter final : public check_report {
  public:
   void found(const problem&) override {}
-  void finish(const check_summary&, const bounded_sink&) override {}
+  void finish(const check_summary&, const bounded_sink&, const std::string&) override {}
+  void fail(const std::string&) override {}
 };
 
 }  // namespace

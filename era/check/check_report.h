@@ -13,8 +13,13 @@ namespace era {
 
 class check_report : public problem_sink {
  public:
-  // After the last problem; `problems` is what they came through.
-  virtual void finish(const check_summary& summary, const bounded_sink& problems) = 0;
+  // After the last problem; `problems` is what they came through, `error` is what the user is told where the check ends badly, or empty.
+  virtual void finish(const check_summary& summary, const bounded_sink& problems,
+                      const std::string& error) = 0;
+
+  // Instead of finish(), where the check could not be done to its end, and why: completes what was
+  // begun.
+  virtual void fail(const std::string& error) = 0;
 };
 
 // `file` is the name of what is checked.
