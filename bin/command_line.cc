@@ -244,8 +244,7 @@ int run_tool(const command& spec, int argc, const char* const* argv,
   } catch (const base::usage_error& e) {
     return fail(std::string(e.what()) + "\nTry '" + spec.name + " --help'.");
   } catch (const era::damage_error& e) {
-    return fail(std::string(e.what()) + "\nera_check lists all; " + row_of(e.found().code).repair +
-                ".");
+    return fail(std::string(e.what()) + "\nera_check lists all; " + repair_of(e.found()) + ".");
   } catch (const std::bad_alloc&) {
     return fail(std::string(spec.name) + ": out of memory");
   } catch (const std::exception& e) {

@@ -41,6 +41,7 @@ cli::exit_status check(const cli::arguments& given) {
   base::progress_bar progress(!given.has("quiet"));
   const era::check_summary summary =
       era::check(device, {given.has("super-block-only")}, *report, progress);
+  device.require_unchanged();
   report->finish(summary);
   out.commit();
   const bool sound =

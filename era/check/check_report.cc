@@ -60,7 +60,7 @@ class json_reporter final : public check_report {
     json_.text("where", describe(p.at));
     json_.text("what", p.what);
     json_.text("consequence", consequence_of(p));
-    json_.text("repair", row.repair);
+    json_.text("repair", repair_of(p));
     json_.end_object();
     print();
   }

@@ -53,7 +53,7 @@ struct problem_row {
   const char* name;  // stable: scripts may look for it
   severity how_bad;
   const char* consequence;  // where nothing more exact is known from the place
-  const char* repair;       // what to do about it
+  const char* repair;       // what to do about it, where nothing more exact is known
 };
 
 const problem_row& row_of(problem_code code);
@@ -81,6 +81,8 @@ struct problem {
   std::uint64_t first_lost = 0;
   std::uint64_t end_lost = 0;
 
+  bool is_foreign = false;  // it is not era metadata at all
+
   bool loses() const { return first_lost < end_lost; }
 };
 
@@ -88,6 +90,9 @@ std::string describe(const place& at);
 
 // "which of the data blocks 0 to 9 were written in era 4 is unknown"
 std::string consequence_of(const problem& found);
+
+// What to do about it: "restore the metadata from a dump".
+const char* repair_of(const problem& found);
 
 // "block 7 (era array): wrong checksum; what it holds is lost": the one sentence that reports,
 // messages and logs say of a problem, without a full stop.
