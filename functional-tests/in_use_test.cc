@@ -33,7 +33,9 @@ TEST_CASE("restore does not write to a file that a loop device has attached") {
   CHECK_THAT(refused.err, Contains(bench.device + ": is in use: " + device.path()) &&
                               Contains("losetup -d " + device.path()));
   CHECK((harness::read_file(bench.device) == std::string(1 << 20, '\0')));
-  CHECK(restore(bench.xml, device.path()).status == 0);
+  const auto restored = restore(bench.xml, device.path());
+  CHECK(restored.err == "");
+  CHECK(restored.status == 0);
 }
 
 TEST_CASE("restore says that a device is read only") {
