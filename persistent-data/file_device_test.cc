@@ -254,7 +254,7 @@ TEST_F(file_device, notices_that_it_was_changed_while_it_was_read) {
     pd::file_device moved(std::move(device));
     EXPECT_NO_THROW(moved.require_unchanged());
     const base::file_handle file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
-    ASSERT_EQ(::pwrite(file.fd(), "x", 1, 5000), 1);
+    ASSERT_EQ(::pwrite(file.fd(), "\1", 1, 5000), 1);  // as it was
     EXPECT_THROW(moved.require_unchanged(), base::data_error);
   }
 }
