@@ -40,8 +40,8 @@ bool for_writing(const storage_opening& how) {
 // Some kernels let such a device be opened for writing, and fail the first write.
 void refuse_read_only(const std::string& path, int fd) {
   if (is_read_only(fd)) {
-    throw io_error(path + ": is a read-only block device\nblockdev --setrw " + path +
-                   " makes it writable, if it can be.");
+    throw io_error(path +
+                   ": is a read-only block device\nMake it writable with blockdev, if it can be.");
   }
 }
 
