@@ -66,6 +66,7 @@ cli::exit_status check(const cli::arguments& given) {
   era::check_summary summary;
   try {
     summary = check_all(device, given, problems);
+    device.require_unchanged();
   } catch (const std::exception& failure) {
     end_early(*report, out, failure);
   }

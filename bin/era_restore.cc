@@ -21,6 +21,7 @@ constexpr cli::command command{
     "Writes the metadata of an era device from XML.",
     {{'i', "input", "FILE", "read the XML from FILE; - is standard input"},
      {'o', "output", "FILE", "write the metadata to FILE, a device or a file that exists"},
+     {0, "force", nullptr, "write over what is not era metadata"},
      {0, "all-written", nullptr, "take every block as written, in a new era"},
      {0, "current-era", "N", "the new current era; else 1000000 later"},
      cli::quiet_option},
@@ -38,6 +39,9 @@ xml_input open_xml(const std::string& path) {
     return {"standard input", base::file_handle()};
   }
   xml_input input{path, base::file_handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC))};
+  while (!input.file.is_open() && errno == EINTR) {  // a fifo may be waited for
+    input.file = base::file_handle(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
   if (!input.file.is_open()) {
     throw base::io_error(base::system_message(path, errno));
   }
@@ -48,20 +52,32 @@ xml_input open_xml(const std::string& path) {
   return input;
 }
 
-pd::file_device open_output(const std::string& path, const xml_input& input) {
-  struct stat out {};
-  struct stat in {};
-  if (::stat(path.c_str(), &out) != 0) {
-    const int error = errno;
-    throw base::io_error(base::system_message(
-        path, error,
-        error == ENOENT ? "The output must exist and be large enough; truncate -s makes a file."
-                        : ""));
+// Something else is only written over if that is wanted.
+void refuse_foreign(pd::file_device& device) {
+  const std::string head = device.first_bytes();
+  if (head.size() < pd::block_size) {
+    return;  // too small, which is said where the size that is needed is known
   }
-  if (::fstat(input.fd(), &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
+  const std::string foreign =
+      era::foreign_content(reinterpret_cast<const std::byte*>(head.data()), device.content());
+  if (!foreign.empty()) {
+    throw base::data_error(device.name() + ": this looks like " + foreign +
+                           ", not era metadata; nothing was written\n"
+                           "Give the metadata device, or write over it with --force.");
+  }
+}
+
+pd::file_device open_output(const cli::arguments& given, const xml_input& input) {
+  const std::string path = given.value("output");
+  pd::file_device device = pd::file_device::open_for_writing(
+      path, "The output must exist and be large enough; truncate -s makes a file.");
+  if (device.is_same_file(input.fd())) {
     throw base::io_error(path + ": is the input; give another file for the output");
   }
-  return pd::file_device::open_for_writing(path);
+  if (!given.has("force")) {
+    refuse_foreign(device);
+  }
+  return device;
 }
 
 std::optional<std::uint32_t> new_era(const cli::arguments& given) {
@@ -83,7 +99,7 @@ cli::exit_status restore(const cli::arguments& given) {
   }
   const std::optional<std::uint32_t> era_to_be = new_era(given);
   const xml_input input = open_xml(given.value("input"));
-  pd::file_device device = open_output(given.value("output"), input);
+  pd::file_device device = open_output(given, input);
   era::metadata_builder building(device);
   era::all_written all_written(building, era_to_be);
   era::contents_sink& sink =

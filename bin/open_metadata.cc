@@ -1,34 +1,18 @@
 #include "bin/open_metadata.h"
 
-#include <cctype>
-#include <string_view>
-
+#include "base/content.h"
 #include "base/error.h"
 
 namespace cli {
 namespace {
 
-// Only asked of what has no valid checksum: then a beginning that reads like a tag is not an
-// accident.
-bool looks_like_xml(std::string_view bytes) {
-  if (bytes.starts_with("\xEF\xBB\xBF")) {
-    bytes.remove_prefix(3);
-  }
-  const std::size_t at = bytes.find_first_not_of(" \t\r\n");
-  if (at == std::string_view::npos || bytes[at] != '<' || at + 1 == bytes.size()) {
-    return false;
-  }
-  const char next = bytes[at + 1];
-  return next == '?' || next == '!' || std::isalpha(static_cast<unsigned char>(next)) != 0;
-}
-
 void refuse_other_files(pd::file_device& device, const std::string& tool) {
-  const std::string head = device.first_bytes(pd::block_size);
+  const std::string head = device.first_bytes();
   const bool whole = head.size() == pd::block_size;
   if (whole && era::has_sound_checksum(reinterpret_cast<const std::byte*>(head.data()))) {
     return;
   }
-  if (looks_like_xml(head)) {
+  if (base::looks_like_xml(head)) {
     throw base::data_error(device.name() + ": This looks like XML.  " + tool +
                            " only reads the binary metadata format.\n" +
                            "Make metadata of it with era_restore.");

@@ -45,6 +45,14 @@ class block_device {
 
   // Everything written so far is on stable storage when it returns; throws base::io_error.
   virtual void flush() = 0;
+
+  // What seems to lie on the device if it is not blocks of ours, in words: "an ext4 file system".
+  // Empty if nothing is known.
+  virtual std::string content() { return ""; }
+
+  // Throws base::data_error if somebody else wrote to the device since it was opened for reading,
+  // as far as that can be told: what was read then is worth nothing.
+  virtual void require_unchanged() {}
 };
 
 // The part of the device that metadata can use.

@@ -10,7 +10,9 @@
 #include <climits>
 #include <utility>
 
+#include "base/content.h"
 #include "base/error.h"
+#include "base/in_use.h"
 
 namespace pd {
 namespace {
@@ -26,24 +28,6 @@ constexpr std::size_t few_transfers = 4;
 
 // To read so many blocks that were not asked for costs less than another request.
 constexpr block_nr widest_gap = 4;
-
-base::file_handle open_checked(const std::string& path, int flags, const std::string& if_busy) {
-  const struct stat info = base::stat_path(path);
-  if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode)) {
-    throw base::io_error(path + ": Not a block device or regular file");
-  }
-  if (!S_ISBLK(info.st_mode)) {
-    flags &= ~O_EXCL;  // means something for regular files only together with O_CREAT
-  }
-  int fd = ::open(path.c_str(), flags | O_CLOEXEC | O_DIRECT);
-  if (fd < 0 && errno == EINVAL) {
-    fd = ::open(path.c_str(), flags | O_CLOEXEC);
-  }
-  if (fd < 0) {
-    throw base::io_error(base::system_message(path, errno, errno == EBUSY ? if_busy : ""));
-  }
-  return base::file_handle(fd);
-}
 
 }  // namespace
 
@@ -112,16 +96,41 @@ struct file_device::plan {
   std::size_t nr_requests = 0;
 };
 
-file_device::file_device(std::string path, int flags, const std::string& if_busy)
-    : name_(std::move(path)), file_(open_checked(name_, flags, if_busy)) {
+file_device::file_device(std::string path, const base::storage_opening& how)
+    : name_(std::move(path)), file_(base::open_storage(name_, how)) {
+  hold(how);
   size_in_bytes_ = base::size_in_bytes(file_.fd(), name_);
-  open_cached(flags);
 }
 
-void file_device::open_cached(int flags) {
-  struct stat info {};
-  if ((flags & O_ACCMODE) == O_RDONLY && ::fstat(file_.fd(), &info) == 0 && S_ISREG(info.st_mode)) {
+void file_device::hold(const base::storage_opening& how) {
+  const struct stat info = base::stat_of(file_.fd(), name_);
+  const bool is_regular = S_ISREG(info.st_mode);
+  const bool writes = (how.flags & O_ACCMODE) != O_RDONLY;
+  const std::string loop = writes && is_regular ? base::loop_device_on(info) : "";
+  if (!loop.empty()) {
+    throw base::io_error(name_ + ": is in use: " + loop +
+                         " has it attached\nDetach that (losetup -d " + loop +
+                         "), or give another file.");
+  }
+  if (is_regular && (how.flags & O_EXCL) != 0) {
+    base::lock_file(file_.fd(), writes ? base::lock::for_writing : base::lock::for_reading, name_);
+  }
+  if (!writes) {
+    watch(how, is_regular);
+  }
+}
+
+// A live device changes all the time; its reader is told otherwise what to make of that.
+void file_device::watch(const base::storage_opening& how, bool is_regular) {
+  const bool exclusive = (how.flags & O_EXCL) != 0;
+  if (is_regular || exclusive) {
+    watch_ = base::change_watch(file_.fd(), name_);
+  }
+  if (is_regular) {
     cached_ = base::reopen_cached(file_.fd());
+  }
+  if (exclusive) {
+    first_before_ = first_bytes();
   }
 }
 
@@ -133,6 +142,8 @@ file_device::file_device(file_device&& other) noexcept
       transfers_so_far_(other.transfers_so_far_),
       gap_(std::move(other.gap_)),
       size_in_bytes_(other.size_in_bytes_),
+      watch_(std::move(other.watch_)),
+      first_before_(std::move(other.first_before_)),
       aio_(std::exchange(other.aio_, nullptr)),
       aio_refused_(other.aio_refused_) {}
 
@@ -144,22 +155,48 @@ file_device::~file_device() {
 
 file_device file_device::open_for_reading(const std::string& path, sharing how,
                                           const std::string& if_busy) {
-  return file_device(path, O_RDONLY | (how == sharing::exclusive ? O_EXCL : 0), if_busy);
+  return file_device(path, {O_RDONLY | (how == sharing::exclusive ? O_EXCL : 0), if_busy, ""});
 }
 
-file_device file_device::open_for_writing(const std::string& path) {
-  return file_device(path, O_RDWR | O_EXCL, busy_advice);
+file_device file_device::open_for_writing(const std::string& path, const std::string& if_missing) {
+  return file_device(path, {O_RDWR | O_EXCL, busy_advice, if_missing});
 }
 
-std::string file_device::first_bytes(std::size_t count) {
-  // Direct reads want whole aligned blocks, of which a small file has none.
-  base::file_handle plain(::open(name_.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!plain.is_open()) {
+std::string file_device::content() {
+  return base::content_of(file_.fd());
+}
+
+void file_device::require_unchanged() {
+  const bool rewritten = !first_before_.empty() && first_bytes() != first_before_;
+  if (rewritten || watch_.has_changed()) {
+    throw base::data_error(name_ +
+                           ": was changed while it was read; the result is not valid\n"
+                           "Wait until nothing writes to it any more, and start again.");
+  }
+}
+
+bool file_device::is_same_file(int fd) const {
+  const struct stat ours = base::stat_of(file_.fd(), name_);
+  struct stat other {};
+  if (::fstat(fd, &other) != 0) {
+    return false;
+  }
+  return (ours.st_dev == other.st_dev && ours.st_ino == other.st_ino) ||
+         (S_ISBLK(ours.st_mode) && S_ISBLK(other.st_mode) && ours.st_rdev == other.st_rdev);
+}
+
+std::string file_device::first_bytes() {
+  // A request of a whole block into aligned memory, as direct reads want it; a small file answers
+  // it with what it has.
+  block_buffer block(1);
+  ssize_t got = 0;
+  do {
+    got = ::pread(file_.fd(), block.block(0), block_size, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
     throw base::io_error(base::system_message(name_, errno));
   }
-  std::string bytes(count, '\0');
-  bytes.resize(base::read_up_to(plain.fd(), bytes.data(), count, name_));
-  return bytes;
+  return {reinterpret_cast<const char*>(block.block(0)), static_cast<std::size_t>(got)};
 }
 
 void file_device::read(std::span<read_request> batch) {
@@ -215,15 +252,44 @@ void file_device::write(std::span<const write_request> batch) {
   run(all, true);
   for (const transfer& moved : all.transfers) {
     if (!moved.is_done()) {
-      const int error = moved.result < 0 ? static_cast<int>(-moved.result) : ENOSPC;
-      throw base::io_error(base::system_message(name_, error));
+      write_rest(all, moved);
     }
   }
 }
 
+// The system says why a request was cut short only when it is asked for the rest.
+void file_device::write_rest(const plan& all, const transfer& begun) {
+  if (begun.result < 0) {
+    throw base::io_error(base::system_message(name_, static_cast<int>(-begun.result)));
+  }
+  const auto where = static_cast<off_t>(begun.first * block_size);
+  off_t skip = begun.result;  // written already
+  off_t part_begin = 0;
+  for (std::size_t i = 0; i < begun.nr_parts; ++i) {
+    const iovec& part = all.parts_of(begun)[i];
+    const off_t part_end = part_begin + static_cast<off_t>(part.iov_len);
+    while (skip < part_end) {
+      const char* const from = static_cast<const char*>(part.iov_base) + (skip - part_begin);
+      const ssize_t more =
+          ::pwrite(file_.fd(), from, static_cast<std::size_t>(part_end - skip), where + skip);
+      if (more <= 0 && !(more < 0 && errno == EINTR)) {
+        throw base::io_error(base::system_message(name_, more < 0 ? errno : ENOSPC));
+      }
+      skip += std::max<ssize_t>(more, 0);
+    }
+    part_begin = part_end;
+  }
+}
+
 void file_device::flush() {
-  if (::fdatasync(file_.fd()) != 0) {
-    throw base::io_error(base::system_message(name_, errno));
+  int result = 0;
+  do {
+    result = ::fdatasync(file_.fd());
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    throw base::io_error(base::system_message(
+        name_, errno,
+        "It can't be flushed: what was written last may be there or not, so trust none of it."));
   }
 }
 

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <random>
 
 #include "base/bytes.h"
@@ -165,7 +167,7 @@ TEST_F(file_device, writes_batches_in_any_order) {
     EXPECT_EQ(read(device, all), expected);
   }
   device.flush();
-  auto again = pd::file_device::open_for_reading(path_, sharing::exclusive);
+  auto again = pd::file_device::open_for_reading(path_, sharing::shared);
   EXPECT_EQ(read(again, all), expected);
 }
 
@@ -192,7 +194,7 @@ TEST_F(file_device, gives_the_first_bytes_of_files_of_any_size) {
     base::test::write_file(path_, std::string(size, 'x'));
     auto device = pd::file_device::open_for_reading(path_, sharing::exclusive);
     EXPECT_EQ(device.nr_blocks(), size / pd::block_size);
-    EXPECT_EQ(device.first_bytes(4096), std::string(std::min<std::size_t>(size, 4096), 'x'));
+    EXPECT_EQ(device.first_bytes(), std::string(std::min<std::size_t>(size, 4096), 'x'));
   }
 }
 
@@ -227,6 +229,59 @@ TEST_F(file_device, refuses_whatever_holds_no_blocks) {
               path + ": Not a block device or regular file");
     EXPECT_THROW(pd::file_device::open_for_writing(path), base::io_error);
   }
+}
+
+TEST_F(file_device, is_locked_while_it_is_written) {
+  const auto writer = pd::file_device::open_for_writing(path_);
+  EXPECT_EQ(message_of<base::io_error>(
+                [&] { pd::file_device::open_for_reading(path_, sharing::exclusive); }),
+            path_ + ": another program is writing to it\nWait until that has finished.");
+  EXPECT_THROW(pd::file_device::open_for_writing(path_), base::io_error);
+  EXPECT_NO_THROW(pd::file_device::open_for_reading(path_, sharing::shared));
+}
+
+TEST_F(file_device, is_read_by_several_and_then_not_written) {
+  const auto first = pd::file_device::open_for_reading(path_, sharing::exclusive);
+  const auto second = pd::file_device::open_for_reading(path_, sharing::exclusive);
+  EXPECT_THROW(pd::file_device::open_for_writing(path_), base::io_error);
+}
+
+TEST_F(file_device, notices_that_it_was_changed_while_it_was_read) {
+  for (const sharing how : {sharing::exclusive, sharing::shared}) {
+    auto device = pd::file_device::open_for_reading(path_, how);
+    read(device, {1, 2, 3});
+    EXPECT_NO_THROW(device.require_unchanged());
+    pd::file_device moved(std::move(device));
+    EXPECT_NO_THROW(moved.require_unchanged());
+    const base::file_handle file(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_EQ(::pwrite(file.fd(), "\1", 1, 5000), 1);  // as it was
+    EXPECT_THROW(moved.require_unchanged(), base::data_error);
+  }
+}
+
+TEST_F(file_device, knows_which_file_it_is) {
+  const auto device = pd::file_device::open_for_reading(path_, sharing::exclusive);
+  const base::file_handle same(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  const base::file_handle other(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_TRUE(device.is_same_file(same.fd()));
+  EXPECT_FALSE(device.is_same_file(other.fd()));
+  EXPECT_FALSE(device.is_same_file(-1));
+}
+
+TEST_F(file_device, tells_why_a_write_was_cut_short) {
+  const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto device = pd::file_device::open_for_writing(path_);
+  struct rlimit limit = before;
+  limit.rlim_cur = 10 * pd::block_size + 512;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const std::string message = message_of<base::io_error>([&] { write(device, {8, 9, 10, 11}, 7); });
+  EXPECT_NO_THROW(write(device, {7, 8, 9}, 7));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, ignored);
+  EXPECT_EQ(message, path_ + ": File too large");
+  EXPECT_EQ(read(device, {9, 11}), (std::vector<block_nr>{16, 11}));
 }
 
 }  // namespace

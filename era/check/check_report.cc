@@ -16,8 +16,7 @@ class text_reporter final : public check_report {
     out_ << severity_name(row.how_bad) << " " << row.name << " " << sentence_of(p) << "\n";
   }
 
-  void finish(const check_summary& s, const bounded_sink& problems,
-              const std::string&) override {
+  void finish(const check_summary& s, const bounded_sink& problems, const std::string&) override {
     for (const problem_row& row : problem_table()) {
       if (const std::uint64_t more = problems.not_shown(row.code)) {
         out_ << severity_name(row.how_bad) << " " << row.name << " ";
@@ -84,7 +83,7 @@ class json_reporter final : public check_report {
     json_.text("where", describe(p.at));
     json_.text("what", p.what);
     json_.text("consequence", consequence_of(p));
-    json_.text("repair", row.repair);
+    json_.text("repair", repair_of(p));
     json_.end_object();
     print();
   }

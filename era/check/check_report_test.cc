@@ -29,15 +29,15 @@ const era::problem a_problem{
 TEST(json_report, says_what_the_check_ended_with) {
   const auto report = nlohmann::json::parse(printed(era::json_report, [](check_report& r) {
     r.found(a_problem);
-    r.finish({}, problems, "m: damaged.");
+    r.finish({}, era::bounded_sink(r), "m: damaged.");
   }));
   EXPECT_EQ(report.at("error"), "m: damaged.");
   EXPECT_EQ(report.at("problems").size(), 1U);
 }
 
 TEST(json_report, names_no_error_where_there_is_none) {
-  const auto report =
-      nlohmann::json::parse(printed(era::json_report, [](check_report& r) { r.finish({}, ""); }));
+  const auto report = nlohmann::json::parse(
+      printed(era::json_report, [](check_report& r) { r.finish({}, era::bounded_sink(r), ""); }));
   EXPECT_FALSE(report.contains("error"));
 }
 

@@ -138,7 +138,7 @@ TEST(check, ends_at_a_superblock_that_cannot_be_used) {
   EXPECT_EQ(problems.names(), names{"superblock-checksum"});
   EXPECT_FALSE(summary.superblock_usable);
   EXPECT_EQ(summary.errors, 1U);
-  EXPECT_EQ(summary.first_error, "bad checksum in superblock");
+  EXPECT_TRUE(summary.first_error.starts_with("bad checksum in superblock")) << summary.first_error;
 }
 
 TEST(check, goes_on_after_what_is_only_a_remark_on_the_superblock) {

@@ -200,6 +200,11 @@ std::string consequence_of(const problem& found) {
   return row_of(found.code).consequence;
 }
 
+const char* repair_of(const problem& found) {
+  return found.is_foreign ? "name the metadata device of the era target instead"
+                          : row_of(found.code).repair;
+}
+
 std::string sentence_of(const problem& found) {
   return "block " + std::to_string(found.block) + " (" + describe(found.at) + "): " + found.what +
          "; " + consequence_of(found);

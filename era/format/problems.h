@@ -54,7 +54,7 @@ struct problem_row {
   const char* name;  // stable: scripts may look for it
   severity how_bad;
   const char* consequence;  // where nothing more exact is known from the place
-  const char* repair;       // what to do about it
+  const char* repair;       // what to do about it, where nothing more exact is known
 };
 
 const problem_row& row_of(problem_code code);
@@ -84,6 +84,7 @@ struct problem {
 
   // What was asked for can't be told because of it, though a check may call it harmless.
   bool decisive = false;
+  bool is_foreign = false;  // it is not era metadata at all
 
   bool loses() const { return first_lost < end_lost; }
 };
@@ -95,6 +96,9 @@ std::string describe(const place& at);
 
 // "which of the data blocks 0 to 9 were written in era 4 is unknown"
 std::string consequence_of(const problem& found);
+
+// What to do about it: "restore the metadata from a dump".
+const char* repair_of(const problem& found);
 
 // "block 7 (era array): wrong checksum; what it holds is lost": the one sentence that reports,
 // messages and logs say of a problem, without a full stop.

@@ -42,6 +42,14 @@ void check_geometry(const superblock& s,
   }
 }
 
+bool has_magic(const std::byte* block) {
+  return get_le64(block + 32) == superblock_magic;
+}
+
+bool has_restore_mark(const std::byte* block) {
+  return std::memcmp(block, restore_mark.data(), restore_mark.size()) == 0;
+}
+
 }  // namespace
 
 bool fits_a_device(std::uint64_t block_size, std::uint64_t nr_blocks) {
@@ -88,14 +96,18 @@ bool has_sound_checksum(const std::byte* block) {
   return (pd::body_crc(block) ^ pd::stored_checksum(block)) == superblock_block.salt;
 }
 
-bool check_superblock(const std::byte* block, place at, block_nr where, problem_sink& sink) {
+bool check_superblock(const std::byte* block, place at, block_nr where, problem_sink& sink,
+                      const std::string& content) {
   const auto report = [&](problem_code code, const std::string& what) {
     sink.found({code, at, where, what});
   };
   if (!has_sound_checksum(block)) {
-    const std::string like = describe_foreign_superblock(block);
-    report(problem_code::superblock_checksum,
-           "bad checksum in superblock" + (like.empty() ? "" : ": " + like));
+    problem bad{problem_code::superblock_checksum, at, where, "bad checksum in superblock"};
+    if (where == 0) {
+      bad.what += ": " + describe_foreign_superblock(block, content);
+      bad.is_foreign = !foreign_content(block, content).empty();
+    }
+    sink.found(bad);
     return false;
   }
   const superblock s = decode_superblock(block);
@@ -141,21 +153,32 @@ bool check_superblock(const std::byte* block, place at, block_nr where, problem_
   return usable;
 }
 
-std::string describe_foreign_superblock(const std::byte* block) {
+std::string foreign_content(const std::byte* block, const std::string& content) {
+  switch (pd::body_crc(block) ^ pd::stored_checksum(block)) {
+    case superblock_block.salt:
+      return "";
+    case thin_superblock_salt:
+      return "the metadata of a thin pool";
+    case cache_superblock_salt:
+      return "the metadata of a cache device";
+    default:
+      return has_magic(block) || has_restore_mark(block) ? "" : content;
+  }
+}
+
+std::string describe_foreign_superblock(const std::byte* block, const std::string& content) {
+  const std::string foreign = foreign_content(block, content);
+  if (!foreign.empty()) {
+    return "this looks like " + foreign + ", not era metadata";
+  }
+  if (has_restore_mark(block)) {
+    return "an interrupted era_restore left its mark here; restore it again";
+  }
   if (all_zero(block, block + pd::block_size)) {
     return "all bytes are zero, so it was never formatted or restored";
   }
-  if (std::memcmp(block, restore_mark.data(), restore_mark.size()) == 0) {
-    return "an interrupted era_restore left its mark here; restore it again";
-  }
-  switch (pd::body_crc(block) ^ pd::stored_checksum(block)) {
-    case thin_superblock_salt:
-      return "this is the metadata of a thin pool; use the thin tools";
-    case cache_superblock_salt:
-      return "this is the metadata of a cache; use the cache tools";
-    default:
-      return "";
-  }
+  return has_magic(block) ? "the magic number of era metadata is there, so it is damaged"
+                          : "the magic number of era metadata is not there either";
 }
 
 }  // namespace era

@@ -52,12 +52,17 @@ void encode_superblock(const superblock& from, std::byte* block);
 bool has_sound_checksum(const std::byte* block);
 
 // Reports all that is wrong with a superblock read from block `where`: 0, or a snapshot's. True if
-// the trees that it names can be looked at.
-bool check_superblock(const std::byte* block, place at, block_nr where, problem_sink& sink);
+// the trees that it names can be looked at. `content` is what the device holds besides, if that is
+// known (pd::block_device::content()).
+bool check_superblock(const std::byte* block, place at, block_nr where, problem_sink& sink,
+                      const std::string& content = "");
 
-// What a block 0 with a wrong checksum seems to be, and what to do: "all bytes are zero: …". Empty
-// if it looks like nothing known.
-std::string describe_foreign_superblock(const std::byte* block);
+// What a device with this block 0 and this content holds that is no era metadata in any state, not
+// even damaged or half restored: "an ext4 file system". Empty if it does not look like anything.
+std::string foreign_content(const std::byte* block, const std::string& content);
+
+// What a block 0 with a wrong checksum seems to be, and what to do: "all bytes are zero: …".
+std::string describe_foreign_superblock(const std::byte* block, const std::string& content);
 
 // What era_restore puts at the beginning of block 0 while it is at work: neither zero, which the
 // kernel would format, nor valid.

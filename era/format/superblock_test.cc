@@ -206,7 +206,7 @@ TEST_F(check_superblock, finds_more_bytes_than_can_be_counted) {
 TEST_F(check_superblock, finds_eras_of_a_device_without_blocks) {
   put_le32(block() + 180, 0);
   expect_error("superblock-nr-blocks");
-  put_le32(block() + 184, 0);  // the current era
+  put_le32(block() + 184, 0);        // the current era
   base::put_le64(block() + 192, 0);  // and its writeset
   EXPECT_TRUE(check());
   EXPECT_TRUE(recorder_.problems.empty()) << "formatted, never resumed";
@@ -240,16 +240,37 @@ TEST_F(check_superblock, says_what_else_is_wrong_too) {
 TEST(describe_foreign_superblock, tells_what_lies_there_instead) {
   pd::block_buffer buffer(1);
   std::byte* const block = buffer.block(0);
-  const auto described = [&] { return era::describe_foreign_superblock(block); };
+  std::string content;
+  const auto described = [&] { return era::describe_foreign_superblock(block, content); };
   EXPECT_NE(described().find("all bytes are zero"), std::string::npos);
   block[4000] = std::byte{1};
-  EXPECT_EQ(described(), "");
+  EXPECT_EQ(described(), "the magic number of era metadata is not there either");
+  content = "an ext4 file system";
+  EXPECT_EQ(described(), "this looks like an ext4 file system, not era metadata");
+  base::put_le64(block + 32, era::superblock_magic);
+  EXPECT_EQ(described(), "the magic number of era metadata is there, so it is damaged");
   put_le32(block, pd::body_crc(block) ^ 160774);
   EXPECT_NE(described().find("thin pool"), std::string::npos);
   put_le32(block, pd::body_crc(block) ^ 9031977);
   EXPECT_NE(described().find("cache"), std::string::npos);
   std::memcpy(block, era::restore_mark.data(), era::restore_mark.size());
   EXPECT_NE(described().find("interrupted era_restore"), std::string::npos);
+}
+
+TEST(foreign_content, is_what_is_no_metadata_in_any_state) {
+  pd::block_buffer buffer(1);
+  std::byte* const block = buffer.block(0);
+  const std::string content = "an ext4 file system";
+  EXPECT_EQ(era::foreign_content(block, content), content);
+  EXPECT_EQ(era::foreign_content(block, ""), "");
+  base::put_le64(block + 32, era::superblock_magic);
+  EXPECT_EQ(era::foreign_content(block, content), "");
+  put_le32(block, pd::body_crc(block) ^ 160774);
+  EXPECT_EQ(era::foreign_content(block, ""), "the metadata of a thin pool");
+  put_le32(block, pd::body_crc(block) ^ era::superblock_block.salt);
+  EXPECT_EQ(era::foreign_content(block, content), "");
+  std::memcpy(block, era::restore_mark.data(), era::restore_mark.size());
+  EXPECT_EQ(era::foreign_content(block, content), "");
 }
 
 TEST(restore_mark, is_no_superblock_and_not_zero) {

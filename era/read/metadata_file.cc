@@ -111,7 +111,8 @@ std::optional<superblock> metadata_file::read_superblock(block_nr where, problem
                 std::string("cannot be read: ") + std::strerror(request.error)});
     return std::nullopt;
   }
-  if (!check_superblock(block.block(0), at, where, sink)) {
+  const std::string content = has_sound_checksum(block.block(0)) ? "" : blocks_.device().content();
+  if (!check_superblock(block.block(0), at, where, sink, content)) {
     return std::nullopt;
   }
   const superblock found = decode_superblock(block.block(0));
@@ -174,6 +175,7 @@ metadata metadata_file::load(metadata_state which, problem_sink& sink) {
 }
 
 void metadata_file::require_held(const metadata& loaded) {
+  blocks_.device().require_unchanged();
   if (!loaded.is_snapshot()) {
     return;
   }

@@ -46,7 +46,8 @@ class metadata_file {
   metadata load(metadata_state which, problem_sink& sink);
 
   // Throws base::data_error if the live superblock no longer holds the snapshot that was loaded:
-  // what was read may then have been overwritten meanwhile. Live metadata is opened exclusively.
+  // what was read may then have been overwritten meanwhile. Live metadata is opened exclusively,
+  // and what can't be is looked at for changes.
   void require_held(const metadata& loaded);
 
  private:
