@@ -139,7 +139,7 @@ void simulator::run(const script_command& command) {
 
 // After a failure a target commits nothing more, so that nothing can have come through.
 bool simulator::can_commit() const {
-  return target_ == nullptr || loaded_ != nullptr || target_->failure().empty();
+  return target_ == nullptr || loaded_ != nullptr || !target_->has_failed();
 }
 
 void simulator::failed(const script_command& command, bool may_be_done) {
@@ -207,9 +207,9 @@ void simulator::print_status() {
     return;
   }
   out_ << line << "\n";
-  if (!target_->failure().empty() && !told_why_ && remark_) {
+  if (target_->has_failed() && !told_why_ && remark_) {
     told_why_ = true;
-    remark_(target_->failure());
+    remark_(first_line(target_->failure()));
   }
 }
 

@@ -12,21 +12,58 @@ using era::outcome;
 using era::script_command;
 using era::verb;
 
+// An origin of any size that keeps nothing.
+class hollow_origin final : public era::origin {
+ public:
+  explicit hollow_origin(std::uint64_t nr_sectors) : nr_sectors_(nr_sectors) {}
+  const std::string& name() const override { return name_; }
+  std::uint64_t nr_sectors() const override { return nr_sectors_; }
+  void read(std::uint64_t /*sector*/, std::span<std::byte> /*into*/) override {}
+  void write(std::uint64_t /*sector*/, std::span<const std::byte> /*from*/) override {}
+  void discard(std::uint64_t /*sector*/, std::uint64_t /*nr_sectors*/) override {}
+  void flush() override {}
+
+ private:
+  std::string name_ = "data";
+  std::uint64_t nr_sectors_;
+};
+
+// Metadata of so many blocks, whatever the script says.
+class cramped_devices final : public era::simulated_devices {
+ public:
+  explicit cramped_devices(pd::block_nr metadata_blocks) : stable_(metadata_blocks, "meta") {}
+  void make(const std::string& name, std::uint64_t nr_sectors) override {
+    if (name == "data") {
+      origin_.emplace(nr_sectors);
+    }
+  }
+  pd::block_device& metadata(const std::string& /*name*/) override { return faulty_; }
+  era::origin& origin(const std::string& /*name*/) override { return origin_.value(); }
+  void fail_power_after(std::uint64_t writes) override { faulty_.fail_after_writes(writes); }
+  bool has_power_failed() const override { return faulty_.has_failed(); }
+  void cut_power(std::uint64_t seed) override {
+    std::mt19937_64 random(seed);
+    faulty_.cut_power(random);
+  }
+
+ private:
+  pd::memory_device stable_;
+  pd::faulty_device faulty_{stable_};
+  std::optional<hollow_origin> origin_;
+};
+
 // Runs a schedule on metadata of so many blocks. Now and then the device goes, in one way or the
 // other, and is made again: a target whose metadata ran out of room does nothing more.
 class cramped {
  public:
   cramped(std::uint64_t seed, pd::block_nr metadata_blocks, base::output& out)
-      : simulator_(devices_, out, true),
-        metadata_sectors_(metadata_blocks * era::metadata_block_sectors),
-        schedule_({seed, 40, "meta", "data", 1100}),
+      : devices_(metadata_blocks),
+        simulator_(devices_, out, true),
+        schedule_({seed, 40, "meta", "data", 3000}),
         random_(seed) {}
 
   void run() {
     while (auto command = schedule_.next()) {
-      if (command->what == verb::device && command->text == "meta") {
-        command->numbers[0] = metadata_sectors_;
-      }
       if (command->what == verb::create || command->what == verb::reload) {
         table_ = command->text;
       }
@@ -58,9 +95,8 @@ class cramped {
     run({verb::create, outcome::any, {}, table_});
   }
 
-  era::test::memory_devices devices_;
+  cramped_devices devices_;
   era::simulator simulator_;
-  std::uint64_t metadata_sectors_;
   era::schedule schedule_;
   std::mt19937_64 random_;
   std::string table_;
@@ -75,7 +111,7 @@ std::uint64_t count_in(const std::string& text, const std::string& words) {
 }
 
 TEST(small_metadata, holds_what_was_committed_wherever_the_room_ran_out) {
-  constexpr std::uint64_t schedules = 60;
+  constexpr std::uint64_t schedules = 200;
   const base::test::temporary_folder folder;
   base::output out(folder / "out");
   for (std::uint64_t seed = 0; seed < schedules && !testing::Test::HasFailure(); ++seed) {
@@ -104,8 +140,8 @@ class few_blocks : public testing::Test {
 };
 
 TEST_F(few_blocks, keep_a_resize_though_no_era_begins_after_it) {
-  run_all({"device M 86", "device O 1200000", "- create 0 65 era M O 200",
-           "- create 0 407136 era M O 200"});
+  run_all(
+      {"device M 86", "device O 16288", "- create 0 8 era M O 8", "- create 0 16288 era M O 8"});
   EXPECT_EQ(era::decode_superblock(devices_.stable("M").block(0)).nr_blocks, 1U);
   EXPECT_NO_THROW(simulator_.finish());
 }

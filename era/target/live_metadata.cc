@@ -26,10 +26,6 @@ constexpr pd::btree_values writeset_values{writeset_value_size, add_bitset_refer
 constexpr place in_superblock{structure::superblock, false, 0, false};
 constexpr place in_writeset_tree{structure::writeset_tree, false, 0, false};
 
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
 // What sound trees can't make up for: an era that would begin again, blocks that no era counts for.
 void require_plausible(const std::string& name, const superblock& live,
                        std::optional<std::uint64_t> newest_archived) {
@@ -123,7 +119,8 @@ void live_metadata::attempt(const std::function<void()>& operation) {
     operation();
   } catch (const std::exception& e) {
     superblock_ = before;
-    failure_ = first_line(e.what());
+    failed_ = true;  // first: there may be no memory for the reason
+    failure_ = e.what();
     throw;
   }
 }

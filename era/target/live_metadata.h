@@ -41,9 +41,9 @@ class live_metadata {
   const superblock& current_superblock() const { return superblock_; }
   pd::block_nr used_blocks() const { return transaction_.used(); }
   pd::block_nr total_blocks() const { return transaction_.total(); }
-  bool failed() const { return !failure_.empty(); }
+  bool failed() const { return failed_; }
 
-  // What failed first, one line; empty if nothing did.
+  // What failed first; empty if nothing did.
   const std::string& failure() const { return failure_; }
 
   // Whether block 0 still holds the last commit of this object: no one else has committed since.
@@ -121,6 +121,7 @@ class live_metadata {
   pd::transaction_manager transaction_;
   superblock superblock_;
   std::optional<digest> digest_;
+  bool failed_ = false;
   std::string failure_;
 };
 

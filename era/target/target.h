@@ -80,9 +80,10 @@ class target {
   bool is_running() const { return running_; }
   std::uint32_t current_era() const { return metadata_->current_superblock().current_era; }
 
-  // What the last successful commit says, and why there can be none any more: what failed first,
-  // one line; empty if nothing did.
+  // What the last successful commit says, whether there can be none any more, and what failed first
+  // then.
   const superblock& last_commit() const { return metadata_->current_superblock(); }
+  bool has_failed() const { return metadata_->failed(); }
   const std::string& failure() const { return metadata_->failure(); }
 
   std::uint64_t nr_blocks() const { return nr_blocks_; }
