@@ -1,7 +1,11 @@
-#include <fstream>
-#include <iostream>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <exception>
 
 #include "base/error.h"
+#include "base/input.h"
+#include "base/message.h"
 #include "bin/command_line.h"
 #include "era/simulation/schedule.h"
 #include "era/simulation/simulated_files.h"
@@ -56,24 +60,58 @@ void run_schedule(const era::schedule_options& options, era::simulator& simulato
     text = "the end";
     simulator.finish();
   } catch (const base::error& e) {
-    throw base::data_error("schedule " + std::to_string(options.seed) + ":" + std::to_string(line) +
-                           ": at " + text + ": " + e.what() +
-                           "\nRepeat it from a script: era_simulate --random " +
-                           std::to_string(options.seed) + " --ops " +
-                           std::to_string(options.nr_operations) + " --print-script.");
+    std::throw_with_nested(base::data_error(
+        "schedule " + std::to_string(options.seed) + ":" + std::to_string(line) + ": at " + text +
+        ": " + e.what() + "\nRepeat it from a script: era_simulate --random " +
+        std::to_string(options.seed) + " --ops " + std::to_string(options.nr_operations) +
+        " --print-script."));
   }
+}
+
+void run_script(int fd, const std::string& name, era::simulator& simulator) {
+  base::input script(fd, name);
+  era::run_script([&](char* data, std::size_t size) { return script.read_some(data, size); }, name,
+                  simulator);
 }
 
 void run_script(const std::string& file, era::simulator& simulator) {
   if (file == "-") {
-    return era::run_script(std::cin, "standard input", simulator);
+    return run_script(STDIN_FILENO, "standard input", simulator);
   }
-  base::stat_path(file);
-  std::ifstream script(file);
-  if (!script) {
+  const base::file_handle script(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!script.is_open()) {
     throw base::io_error(base::system_message(file, errno));
   }
-  era::run_script(script, file, simulator);
+  run_script(script.fd(), file, simulator);
+}
+
+std::string advice_on(era::problem_code code) {
+  const era::problem_row& row = era::row_of(code);
+  return std::string(row.how_bad == era::severity::error
+                         ? "era_check lists all that is wrong; "
+                         : "To era_check this is no error, but a target can't work with it; ") +
+         row.repair + ".";
+}
+
+// What the user can do about a failure, known from its innermost cause: the layers below know
+// nothing of the tools. Empty where the message says all.
+std::string advice_on(const std::exception& failure) {
+  try {
+    std::rethrow_if_nested(failure);
+  } catch (const std::exception& cause) {
+    return advice_on(cause);
+  }
+  if (dynamic_cast<const pd::out_of_space*>(&failure) != nullptr) {
+    return "Move the metadata to a larger device with era_dump and era_restore.";
+  }
+  if (const auto* const damage = dynamic_cast<const era::damage_error*>(&failure)) {
+    return advice_on(damage->found().code);
+  }
+  if (const auto* const damage = dynamic_cast<const pd::change_refused*>(&failure)) {
+    return damage->kind() ? advice_on(era::code_of(*damage->kind()))
+                          : "era_check lists all that is wrong.";
+  }
+  return "";
 }
 
 cli::exit_status simulate(const cli::arguments& given) {
@@ -87,7 +125,8 @@ cli::exit_status simulate(const cli::arguments& given) {
   }
   base::output out("-");
   era::simulated_files files;
-  era::simulator simulator(files, out, given.has("verify"));
+  era::simulator simulator(files, out, given.has("verify"),
+                           [](const std::string& remark) { base::say(remark); });
   try {
     if (!given.has("random")) {
       run_script(given.has_input() ? given.input() : "-", simulator);
@@ -96,8 +135,15 @@ cli::exit_status simulate(const cli::arguments& given) {
     } else {
       run_schedule(read_schedule_options(given), simulator);
     }
-  } catch (...) {
+  } catch (const base::error& e) {
     out.commit();  // what came before the failure is as true as ever
+    const std::string advice = advice_on(e);
+    if (advice.empty()) {
+      throw;
+    }
+    throw base::data_error(std::string(e.what()) + "\n" + advice);
+  } catch (...) {
+    out.commit();
     throw;
   }
   out.commit();

@@ -41,7 +41,7 @@ void array_editor::require_below_end(std::uint64_t i) const {
 void array_editor::require_sound(cached_block& block, std::uint64_t key) {
   if (const auto wrong =
           check_array_block(block.data(), block.where, array_.value_size, array_.entries(key))) {
-    refuse_damage(transaction_.name(), block.where, wrong->what);
+    refuse_damage(transaction_.name(), *wrong);
   }
 }
 

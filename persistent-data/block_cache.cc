@@ -25,7 +25,7 @@ block_ptr block_cache::get(const block_type& type, block_nr where) {
   std::vector<std::optional<damage>> faults;
   reader.read(type, {&where, 1}, block->bytes, faults);
   if (faults[0]) {
-    refuse_damage(device_.name(), where, faults[0]->what);
+    refuse_damage(device_.name(), *faults[0]);
   }
   insert(block);
   return block;

@@ -94,12 +94,12 @@ void btree_editor::require_sound(cached_block& block) {
   }
   const auto wrong = check_node(block.data(), block.where, values_.size);
   const node_view node(block.data());
-  if (wrong && wrong->kind != damage_kind::node_odd_maximum) {
-    refuse_damage(transaction_.name(), block.where, wrong->what);
+  if (wrong && wrong->kind == damage_kind::node_odd_maximum) {
+    refuse_damage(transaction_.name(),
+                  {wrong->kind, block.where, wrong->what + ", and such a node cannot be changed"});
   }
   if (wrong) {
-    refuse_damage(transaction_.name(), block.where,
-                  wrong->what + ", and such a node cannot be changed");
+    refuse_damage(transaction_.name(), *wrong);
   }
   if (!node.is_leaf() && node.nr_entries() == 0) {
     refuse(transaction_, block.where, "an internal node without entries");

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "persistent-data/block.h"
 
 namespace pd {
@@ -65,9 +67,24 @@ inline bool hides_references(damage_kind kind) {
   return kind <= damage_kind::tree_too_deep || kind == damage_kind::array_block_missing;
 }
 
-// For changes to metadata, which can't go on past damage: throws base::data_error, which names
-// file, block and what is wrong.
+// What ends a change to metadata, which can't go on past damage. The message names file, block and
+// what is wrong.
+class change_refused : public base::data_error {
+ public:
+  explicit change_refused(const std::string& message,
+                          std::optional<damage_kind> kind = std::nullopt)
+      : data_error(message), kind_(kind) {}
+
+  // Empty where only the change met it: a reader has no name for it.
+  std::optional<damage_kind> kind() const { return kind_; }
+
+ private:
+  std::optional<damage_kind> kind_;
+};
+
+// Throw change_refused.
 [[noreturn]] void refuse_damage(const std::string& file, block_nr block, const std::string& what);
+[[noreturn]] void refuse_damage(const std::string& file, const damage& found);
 
 class damage_sink {
  public:

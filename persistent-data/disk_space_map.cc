@@ -34,7 +34,7 @@ class large_count_collector final : public tree_visitor {
   }
   void damaged(const damage& found) override {
     if (hides_references(found.kind)) {
-      refuse_damage(name_, found.block, found.what);
+      refuse_damage(name_, found);
     }
   }
 
@@ -82,7 +82,7 @@ void disk_space_map::read(block_device& device) {
   std::vector<std::optional<damage>> faults;
   reader.read(index_block, {&root_.bitmap_root, 1}, index, faults);
   if (faults[0]) {
-    refuse_damage(name_, faults[0]->block, faults[0]->what);
+    refuse_damage(name_, *faults[0]);
   }
   for (std::size_t i = 0; i < places_.size(); ++i) {
     places_[i] = decode_index_entry(index.block(0), i).bitmap;
@@ -90,7 +90,7 @@ void disk_space_map::read(block_device& device) {
   reader.read(bitmap_block, places_, bitmaps_, faults);
   for (const std::optional<damage>& fault : faults) {
     if (fault) {
-      refuse_damage(name_, fault->block, fault->what);
+      refuse_damage(name_, *fault);
     }
   }
   read_large_counts(device);
@@ -179,14 +179,27 @@ block_nr disk_space_map::find_free(block_nr from, block_nr end) const {
   return end;
 }
 
+// What the last commit uses is not handed out before the next, so the rest need not be free.
+void disk_space_map::refuse_allocation() const {
+  block_nr freed = 0;
+  for (block_nr block = 0; block < root_.nr_blocks; ++block) {
+    freed += small_count(bitmaps_, block) == 0 && small_count(committed_, block) != 0;
+  }
+  throw out_of_space(name_ + ": no metadata block is free: " + std::to_string(root_.nr_allocated) +
+                     " of " + std::to_string(root_.nr_blocks) + " are in use" +
+                     (freed == 0 ? ""
+                                 : ", and " + std::to_string(freed) +
+                                       " that this change gave up can be had only once it is "
+                                       "committed") +
+                     "; the last commit stays valid.");
+}
+
 block_nr disk_space_map::allocate() {
   block_nr found = find_free(next_, root_.nr_blocks);
   if (found == root_.nr_blocks) {
     found = find_free(0, next_);
     if (found == next_) {
-      throw out_of_space(
-          name_ + ": no metadata block is free: " + std::to_string(root_.nr_allocated) + " of " +
-          std::to_string(root_.nr_blocks) + " are in use; the last commit stays valid.");
+      refuse_allocation();
     }
   }
   next_ = found + 1;

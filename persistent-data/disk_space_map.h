@@ -70,6 +70,7 @@ class disk_space_map {
   void set_count(block_nr block, std::uint32_t count);
   std::uint32_t small_count(const block_buffer& bitmaps, block_nr block) const;
   block_nr find_free(block_nr from, block_nr end) const;
+  [[noreturn]] void refuse_allocation() const;
   void write_large_counts(block_device& device);
   void move_changed_blocks();
   index_entry entry_for(std::size_t i) const;

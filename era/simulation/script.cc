@@ -1,9 +1,12 @@
 #include "era/simulation/script.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cstdint>
 
 #include "base/error.h"
 #include "base/number.h"
+#include "era/format/superblock.h"
 
 namespace era {
 namespace {
@@ -13,7 +16,7 @@ namespace {
 struct form {
   verb what;
   const char* word;
-  bool file;
+  bool file;  // and the numbers are sizes, in sectors or with a unit
   bool text;
   unsigned least_numbers;
   unsigned most_numbers;
@@ -21,8 +24,9 @@ struct form {
 };
 
 constexpr form forms[] = {
-    {verb::device, "device", true, false, 1, 1, "device <file> <sectors>"},
+    {verb::device, "device", true, false, 1, 1, "device <file> <size>"},
     {verb::create, "create", false, true, 0, 0, "create <table line>"},
+    {verb::load, "load", false, true, 0, 0, "load <table line>"},
     {verb::resume, "resume", false, false, 0, 0, "resume"},
     {verb::suspend, "suspend", false, false, 0, 0, "suspend"},
     {verb::reload, "reload", false, true, 0, 0, "reload <table line>"},
@@ -44,6 +48,22 @@ constexpr form forms[] = {
 
 constexpr std::string_view blanks = " \t\r";
 
+// No number is larger, so that sectors can be counted in bytes.
+constexpr std::uint64_t most_sectors = UINT64_MAX / sector_bytes;
+
+// What a file can have.
+constexpr std::uint64_t most_file_sectors = INT64_MAX / sector_bytes;
+
+// Words of any bytes go to a terminal.
+std::string quoted(std::string_view word) {
+  constexpr std::size_t most = 40;
+  std::string text = "'";
+  for (const char c : word.substr(0, most)) {
+    text += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? '?' : c;
+  }
+  return text + (word.size() > most ? "..." : "") + "'";
+}
+
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(blanks);
   if (first == std::string_view::npos) {
@@ -58,6 +78,16 @@ std::string_view take_word(std::string_view& text) {
   const std::string_view word = text.substr(0, end);
   text = trimmed(text.substr(end));
   return word;
+}
+
+void refuse_binary(std::string_view line) {
+  for (const char c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < ' ' && blanks.find(c) == std::string_view::npos) || byte == 0x7f) {
+      throw base::data_error("a control character, byte " + std::to_string(byte) +
+                             ", so this is no script");
+    }
+  }
 }
 
 outcome take_expectation(std::string_view& text) {
@@ -79,9 +109,46 @@ const form& form_of(verb what) {
   throw base::data_error(what + "; expected: " + expected.usage);
 }
 
+std::uint64_t parse_digits(std::string_view word, std::uint64_t most, std::string_view digits,
+                           const form& expected) {
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
+    refuse(quoted(word) + " is not a " + (expected.file ? "size" : "number"), expected);
+  }
+  const auto value = base::parse_number(digits, most);
+  if (!value) {
+    refuse(quoted(word) + " is too large, the most is " + std::to_string(most) +
+               std::string(word.substr(digits.size())),
+           expected);
+  }
+  return *value;
+}
+
+// In sectors. The letter is that of lvm, in either case: s for sectors, others for powers of 1024
+// bytes.
+std::uint64_t parse_size(std::string_view word, const form& expected) {
+  constexpr std::string_view units = "kmgt";
+  std::uint64_t sectors_in_unit = 1;
+  std::string_view digits = word;
+  const char last = static_cast<char>(std::tolower(static_cast<unsigned char>(word.back())));
+  if (last == 's') {
+    digits.remove_suffix(1);
+  } else if (const std::size_t unit = units.find(last); unit != std::string_view::npos) {
+    digits.remove_suffix(1);
+    sectors_in_unit = (std::uint64_t{1} << (10 * (unit + 1))) / sector_bytes;
+  }
+  const std::uint64_t most = most_file_sectors / sectors_in_unit;
+  return parse_digits(word, most, digits, expected) * sectors_in_unit;
+}
+
+std::uint64_t parse_one(std::string_view word, const form& expected) {
+  return expected.file ? parse_size(word, expected)
+                       : parse_digits(word, most_sectors, word, expected);
+}
+
 }  // namespace
 
 std::optional<script_command> parse_command(std::string_view line) {
+  refuse_binary(line);
   std::string_view rest = trimmed(line);
   if (rest.empty() || rest.front() == '#') {
     return std::nullopt;
@@ -91,7 +158,9 @@ std::optional<script_command> parse_command(std::string_view line) {
   const form* const found = std::find_if(std::begin(forms), std::end(forms),
                                          [&](const form& f) { return word == f.word; });
   if (found == std::end(forms)) {
-    throw base::data_error("unknown command '" + word + "'; era_simulate(8) lists all");
+    throw base::data_error(word.empty()
+                               ? "a command is missing; era_simulate(8) lists all"
+                               : "unknown command " + quoted(word) + "; era_simulate(8) lists all");
   }
   script_command command{found->what, expected};
   if (found->file) {
@@ -104,15 +173,12 @@ std::optional<script_command> parse_command(std::string_view line) {
     refuse("something is missing after '" + word + "'", *found);
   }
   while (!rest.empty()) {
-    const std::string number(take_word(rest));
-    const auto value = base::parse_number(number, UINT64_MAX / 512);
-    if (!value) {
-      refuse("'" + number + "' is not a number", *found);
+    if (command.numbers.size() == found->most_numbers) {
+      refuse(quoted(rest) + " is too much", *found);
     }
-    command.numbers.push_back(*value);
+    command.numbers.push_back(parse_one(take_word(rest), *found));
   }
-  if (command.numbers.size() < found->least_numbers ||
-      command.numbers.size() > found->most_numbers) {
+  if (command.numbers.size() < found->least_numbers) {
     refuse("'" + word + "' with " + base::counted(command.numbers.size(), "number"), *found);
   }
   return command;

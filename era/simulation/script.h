@@ -13,6 +13,7 @@ namespace era {
 enum class verb {
   device,
   create,
+  load,
   resume,
   suspend,
   reload,

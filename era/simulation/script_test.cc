@@ -26,6 +26,7 @@ struct line {
 const std::vector<line> lines = {
     {"device era-metadata 8192", verb::device, {8192}, "era-metadata"},
     {"create 0 800 era meta data 8", verb::create, {}, "0 800 era meta data 8"},
+    {"load 0 800 era meta data 8", verb::load, {}, "0 800 era meta data 8"},
     {"resume", verb::resume},
     {"suspend", verb::suspend},
     {"reload 0 400 era meta data 8", verb::reload, {}, "0 400 era meta data 8"},
@@ -107,35 +108,55 @@ TEST(parse_command, names_an_unknown_command) {
     EXPECT_EQ(fault_in(text), "unknown command 'checkpoint'; era_simulate(8) lists all");
   }
   EXPECT_EQ(fault_in("Write 0 8"), "unknown command 'Write'; era_simulate(8) lists all");
-  EXPECT_EQ(fault_in("!"), "unknown command ''; era_simulate(8) lists all");
+  EXPECT_EQ(fault_in("!"), "a command is missing; era_simulate(8) lists all");
   EXPECT_EQ(fault_in("!! resume"), "unknown command '!'; era_simulate(8) lists all");
 }
 
 TEST(parse_command, says_what_it_expected) {
   EXPECT_EQ(fault_in("write 0"), "'write' with 1 number; expected: write <sector> <sectors>");
-  EXPECT_EQ(fault_in("read 1 2 3"), "'read' with 3 numbers; expected: read <sector> <sectors>");
+  EXPECT_EQ(fault_in("read 1 2 3"), "'3' is too much; expected: read <sector> <sectors>");
   EXPECT_EQ(fault_in("write_zeroes"),
             "'write_zeroes' with 0 numbers; expected: write_zeroes <sector> <sectors>");
   EXPECT_EQ(fault_in("discard 1 x"), "'x' is not a number; expected: discard <sector> <sectors>");
-  EXPECT_EQ(fault_in("step 1 2"), "'step' with 2 numbers; expected: step [<count>]");
-  EXPECT_EQ(fault_in("resume now"), "'now' is not a number; expected: resume");
-  EXPECT_EQ(fault_in("resume 1"), "'resume' with 1 number; expected: resume");
-  EXPECT_EQ(fault_in("power_cut 1 2"), "'power_cut' with 2 numbers; expected: power_cut [<seed>]");
+  EXPECT_EQ(fault_in("step 1 2"), "'2' is too much; expected: step [<count>]");
+  EXPECT_EQ(fault_in("resume now"), "'now' is too much; expected: resume");
+  EXPECT_EQ(fault_in("resume 1"), "'1' is too much; expected: resume");
+  EXPECT_EQ(fault_in("power_cut 1 2"), "'2' is too much; expected: power_cut [<seed>]");
   EXPECT_EQ(fault_in("power_cut_after"),
             "'power_cut_after' with 0 numbers; expected: power_cut_after <writes> [<seed>]");
-  EXPECT_EQ(fault_in("device meta"), "'device' with 0 numbers; expected: device <file> <sectors>");
+  EXPECT_EQ(fault_in("device meta"), "'device' with 0 numbers; expected: device <file> <size>");
   EXPECT_EQ(fault_in("device"),
-            "something is missing after 'device'; expected: device <file> <sectors>");
+            "something is missing after 'device'; expected: device <file> <size>");
   EXPECT_EQ(fault_in("create"),
             "something is missing after 'create'; expected: create <table line>");
   EXPECT_EQ(fault_in("- message "),
             "something is missing after 'message'; expected: message <text>");
 }
 
+TEST(parse_command, takes_sizes_of_files_in_sectors_or_with_a_unit) {
+  for (const auto& [size, sectors] : std::vector<std::pair<std::string, std::uint64_t>>{
+           {"7", 7}, {"7s", 7}, {"7S", 7}, {"1k", 2}, {"1K", 2}, {"3m", 6144}, {"1G", 2097152}}) {
+    EXPECT_EQ(parse_command("device meta " + size)->numbers, numbers{sectors}) << size;
+  }
+  EXPECT_EQ(fault_in("device meta s"), "'s' is not a size; expected: device <file> <size>");
+  EXPECT_EQ(fault_in("device meta 8589934592g"),
+            "'8589934592g' is too large, the most is 8589934591g; expected: device <file> <size>");
+}
+
+TEST(parse_command, takes_no_control_characters) {
+  EXPECT_EQ(fault_in(std::string("flush\0", 6)),
+            "a control character, byte 0, so this is no script");
+  EXPECT_EQ(fault_in("# \x1b[2J"), "a control character, byte 27, so this is no script");
+}
+
 TEST(parse_command, takes_no_number_that_is_too_large_or_signed) {
   EXPECT_EQ(parse_command("step 36028797018963967")->numbers, (numbers{UINT64_MAX / 512}));
-  for (const char* const number :
-       {"36028797018963968", "99999999999999999999", "-1", "+1", "0x8"}) {
+  for (const char* const number : {"36028797018963968", "99999999999999999999"}) {
+    EXPECT_EQ(fault_in(std::string("step ") + number),
+              "'" + std::string(number) +
+                  "' is too large, the most is 36028797018963967; expected: step [<count>]");
+  }
+  for (const char* const number : {"-1", "+1", "0x8", "1k"}) {
     EXPECT_EQ(fault_in(std::string("step ") + number),
               "'" + std::string(number) + "' is not a number; expected: step [<count>]");
   }

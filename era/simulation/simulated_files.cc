@@ -7,11 +7,23 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "base/in_use.h"
 
 namespace era {
 namespace {
 
 constexpr std::size_t most_unflushed = 1024;  // blocks
+
+// Who writes to such a file writes into a device that others may have mounted.
+const std::string& not_attached(const std::string& name) {
+  const std::string device = base::loop_device_on(base::stat_path(name));
+  if (!device.empty()) {
+    throw base::io_error(base::system_message(
+        name, EBUSY,
+        "The file is attached as " + device + ": detach it first (losetup -d " + device + ")."));
+  }
+  return name;
+}
 
 }  // namespace
 
@@ -37,7 +49,7 @@ void simulated_files::make(const std::string& name, std::uint64_t nr_sectors) {
 pd::block_device& simulated_files::metadata(const std::string& name) {
   auto entry = metadata_.find(name);
   if (entry == metadata_.end()) {
-    entry = metadata_.emplace(name, std::make_unique<metadata_file>(name)).first;
+    entry = metadata_.emplace(name, std::make_unique<metadata_file>(not_attached(name))).first;
     if (power_left_) {
       entry->second->device.fail_after_writes(*power_left_);
     }
@@ -48,7 +60,7 @@ pd::block_device& simulated_files::metadata(const std::string& name) {
 era::origin& simulated_files::origin(const std::string& name) {
   auto entry = origins_.find(name);
   if (entry == origins_.end()) {
-    entry = origins_.emplace(name, std::make_unique<file_origin>(name)).first;
+    entry = origins_.emplace(name, std::make_unique<file_origin>(not_attached(name))).first;
   }
   return *entry->second;
 }
@@ -61,8 +73,9 @@ void simulated_files::fail_power_after(std::uint64_t writes) {
 }
 
 bool simulated_files::has_power_failed() const {
-  return std::any_of(metadata_.begin(), metadata_.end(),
-                     [](const auto& entry) { return entry.second->device.has_failed(); });
+  return power_left_ && std::any_of(metadata_.begin(), metadata_.end(), [](const auto& entry) {
+           return entry.second->device.has_failed();
+         });
 }
 
 void simulated_files::cut_power(std::uint64_t seed) {

@@ -2,6 +2,8 @@
 // written to metadata and not flushed stays in memory, so that a power cut can lose it. What is
 // written to an origin survives: with the metadata older than the data, that is the harder case.
 //
+// A device that something else uses is refused, and a file that a loop device has attached.
+//
 // A file stays open, and is the same device, for as long as the object lives. Not thread safe.
 #pragma once
 

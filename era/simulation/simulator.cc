@@ -1,6 +1,9 @@
 #include "era/simulation/simulator.h"
 
 #include <algorithm>
+#include <cstring>
+#include <exception>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -27,6 +30,69 @@ std::vector<std::byte> contents(std::uint64_t n, std::uint64_t nr_sectors) {
   return bytes;
 }
 
+// Cuts what is read into lines.
+class line_reader {
+ public:
+  explicit line_reader(const script_reader& script) : script_(script), bytes_(2 * room) {}
+
+  // False at the end. Throws base::io_error.
+  bool read() {
+    first_ = std::min(end_of_line_ + 1, end_);
+    for (std::size_t seen = first_;;) {
+      const char* const newline =
+          static_cast<const char*>(std::memchr(bytes_.data() + seen, '\n', end_ - seen));
+      if (newline != nullptr) {
+        end_of_line_ = static_cast<std::size_t>(newline - bytes_.data());
+        return true;
+      }
+      seen = end_;
+      if (end_ - first_ > longest_line || !read_more(seen)) {
+        end_of_line_ = end_;
+        return first_ < end_;
+      }
+    }
+  }
+
+  // Throws base::data_error for one that is too long, after which there is no other.
+  std::string_view line() const {
+    if (end_of_line_ - first_ > longest_line) {
+      throw base::data_error("longer than " + std::to_string(longest_line) + " bytes");
+    }
+    return {bytes_.data() + first_, end_of_line_ - first_};
+  }
+
+ private:
+  static constexpr std::size_t room = 65536;
+
+  // `seen` moves with the bytes.
+  bool read_more(std::size_t& seen) {
+    if (first_ > 0) {
+      std::memmove(bytes_.data(), bytes_.data() + first_, end_ - first_);
+      end_ -= first_;
+      seen -= first_;
+      first_ = 0;
+    }
+    const std::size_t got = script_(bytes_.data() + end_, room);
+    end_ += got;
+    return got > 0;
+  }
+
+  const script_reader& script_;
+  std::vector<char> bytes_;
+  std::size_t first_ = 0;        // of the present line
+  std::size_t end_of_line_ = 0;  // its newline
+  std::size_t end_ = 0;          // of what was read
+};
+
+block_range blocks_of(const script_command& command, std::uint64_t size) {
+  const std::uint64_t first = command.numbers[0] / size;
+  const std::uint64_t end = base::ceil_div(command.numbers[0] + command.numbers[1], size);
+  if (command.numbers[1] == 0) {
+    return {first, first};
+  }
+  return {first, command.what == verb::discard ? first + 1 : end};
+}
+
 }  // namespace
 
 target& simulator::created() const {
@@ -40,13 +106,18 @@ void simulator::run(const script_command& command) {
   if (!power_on_ && command.what != verb::power_cut) {
     return;
   }
+  const bool could_commit = can_commit();
   try {
     execute(command);
+  } catch (const verification_failed&) {
+    throw;
   } catch (const base::error& e) {
     // A table is also refused if the power fails while its metadata is formatted.
-    const bool taken = dynamic_cast<const refused*>(&e) == nullptr || devices_.has_power_failed();
-    if (taken) {
-      failed(command);
+    const bool cut = devices_.has_power_failed();
+    if (cut || dynamic_cast<const refused*>(&e) == nullptr) {
+      // Where there is no room, the superblock has not been written.
+      failed(command, cut || (could_commit && dynamic_cast<const base::io_error*>(&e) != nullptr &&
+                              dynamic_cast<const pd::out_of_space*>(&e) == nullptr));
     }
     if (!power_on_) {
       return;
@@ -58,7 +129,7 @@ void simulator::run(const script_command& command) {
     return;
   }
   if (devices_.has_power_failed()) {
-    return failed(command);
+    return failed(command, true);
   }
   if (command.expected == outcome::failure) {
     throw base::data_error("'" + text_of(command) + "': it succeeded");
@@ -66,13 +137,17 @@ void simulator::run(const script_command& command) {
   note(command);
 }
 
-// The command might have been carried out on the device, in full or in part.
-void simulator::failed(const script_command& command) {
-  if (verify_ && !metadata_.empty()) {
-    if (!if_it_was_done_) {
-      if_it_was_done_ = models_[metadata_];
-    }
-    note(command, *if_it_was_done_);
+// After a failure a target commits nothing more, so that nothing can have come through.
+bool simulator::can_commit() const {
+  return target_ == nullptr || loaded_ != nullptr || !target_->has_failed();
+}
+
+void simulator::failed(const script_command& command, bool may_be_done) {
+  if (target_ != nullptr) {
+    last_commit_ = target_->last_commit();
+  }
+  if (verify_ && !metadata_.empty() && last_commit_) {
+    note_commits(command, *last_commit_, may_be_done);
   }
   if (devices_.has_power_failed()) {
     power_on_ = false;
@@ -89,6 +164,8 @@ void simulator::execute(const script_command& command) {
       return devices_.make(command.text, number(0, 0));
     case verb::create:
       return create(command.text);
+    case verb::load:
+      return make(command.text);
     case verb::resume:
       return resume();
     case verb::suspend:
@@ -126,8 +203,13 @@ void simulator::execute(const script_command& command) {
 
 void simulator::print_status() {
   const std::string line = created().status_info();
-  if (!devices_.has_power_failed()) {
-    out_ << line << "\n";
+  if (devices_.has_power_failed()) {
+    return;
+  }
+  out_ << line << "\n";
+  if (target_->has_failed() && !told_why_ && remark_) {
+    told_why_ = true;
+    remark_(first_line(target_->failure()));
   }
 }
 
@@ -144,15 +226,23 @@ void simulator::load(const std::string& table, std::unique_ptr<target>& into) {
   into = std::move(made);
 }
 
-void simulator::create(const std::string& table) {
+void simulator::make(const std::string& table) {
   if (target_ != nullptr) {
     throw refused("Device or resource busy", "a device has been created already; remove it first");
   }
   begins_era_ = false;
+  last_commit_.reset();
   load(table, target_);
+  metadata_ = target_->table().metadata;
+  told_why_ = false;
+}
+
+void simulator::create(const std::string& table) {
+  make(table);
   try {
     bring_up();
   } catch (...) {
+    last_commit_ = target_->last_commit();
     target_.reset();
     throw;
   }
@@ -169,6 +259,7 @@ void simulator::resume() {
       verify_metadata();
     }
     target_ = std::move(loaded_);
+    told_why_ = false;
   }
   bring_up();
 }
@@ -231,6 +322,7 @@ void simulator::write(std::uint64_t sector, std::uint64_t nr_sectors) {
 }
 
 void simulator::read(std::uint64_t sector, std::uint64_t nr_sectors) {
+  created().map({request::kind::read, sector + nr_sectors, 0});
   std::vector<std::byte> part(std::min(nr_sectors, sectors_in_a_part) * sector_bytes);
   for (std::uint64_t done = 0; done < nr_sectors; done += sectors_in_a_part) {
     const std::uint64_t size = std::min(sectors_in_a_part, nr_sectors - done);
@@ -267,51 +359,94 @@ void simulator::finish() {
   }
 }
 
+void simulator::change::apply_to(era_model& model) const {
+  switch (what) {
+    case kind::resize:
+      return model.resize(nr_blocks);
+    case kind::begin_era:
+      return model.begin_era();
+    case kind::write:
+      return model.wrote(blocks);
+    case kind::take_snapshot:
+      return model.take_snapshot();
+    case kind::drop_snapshot:
+      return model.drop_snapshot();
+  }
+}
+
+// Of a write a superblock does not tell.
+bool simulator::change::is_in(const superblock& last_commit, const era_model& before) const {
+  switch (what) {
+    case kind::resize:
+      return last_commit.nr_blocks == nr_blocks;
+    case kind::begin_era:
+      return last_commit.current_era > before.state().current_era;
+    case kind::write:
+      return false;
+    case kind::take_snapshot:
+      return last_commit.metadata_snap != pd::no_block;
+    case kind::drop_snapshot:
+      return last_commit.metadata_snap == pd::no_block;
+  }
+  return false;
+}
+
+std::vector<simulator::change> simulator::changes_of(const script_command& command) const {
+  using kind = change::kind;
+  switch (command.what) {
+    case verb::create:
+    case verb::resume:
+      if (!begins_era_) {
+        return {};
+      }
+      return {{kind::resize, next_length_}, {kind::begin_era}};
+    case verb::write:
+    case verb::write_zeroes:
+    case verb::discard:
+      return {{kind::write, 0, blocks_of(command, target_->block_size())}};
+    case verb::message:
+      switch (parse_message(command.text)) {
+        case target_message::checkpoint:
+          return {{kind::begin_era}};
+        case target_message::take_metadata_snap:
+          return {{kind::begin_era}, {kind::take_snapshot}};
+        case target_message::drop_metadata_snap:
+          return {{kind::drop_snapshot}};
+      }
+      return {};
+    default:
+      return {};
+  }
+}
+
 void simulator::note(const script_command& command) {
   if (!verify_ || metadata_.empty()) {
     return;
   }
-  note(command, models_[metadata_]);
-  if (if_it_was_done_) {
-    note(command, *if_it_was_done_);
+  for (const change& done : changes_of(command)) {
+    done.apply_to(models_[metadata_]);
+    if (if_it_was_done_) {
+      done.apply_to(*if_it_was_done_);
+    }
   }
 }
 
-void simulator::note(const script_command& command, era_model& in) const {
-  const auto blocks = [&]() -> block_range {
-    const std::uint64_t size = target_->block_size();
-    const std::uint64_t first = command.numbers[0] / size;
-    const std::uint64_t end = base::ceil_div(command.numbers[0] + command.numbers[1], size);
-    if (command.numbers[1] == 0) {
-      return {first, first};
-    }
-    return {first, command.what == verb::discard ? first + 1 : end};
-  };
-  switch (command.what) {
-    case verb::create:
-    case verb::resume:
-      if (begins_era_) {
-        in.resize(next_length_);
-        in.begin_era();
-      }
-      return;
-    case verb::write:
-    case verb::write_zeroes:
-    case verb::discard:
-      return in.wrote(blocks());
-    case verb::message: {
-      const target_message sent = parse_message(command.text);
-      if (sent == target_message::drop_metadata_snap) {
-        return in.drop_snapshot();
-      }
-      in.begin_era();
-      if (sent == target_message::take_metadata_snap) {
-        in.take_snapshot();
+// Of a command that failed, the first commits came through, and the one that failed may have.
+void simulator::note_commits(const script_command& command, const superblock& last,
+                             bool may_be_done) {
+  era_model& model = models_[metadata_];
+  for (const change& one : changes_of(command)) {
+    if (!one.is_in(last, model)) {
+      if (may_be_done) {
+        if_it_was_done_ = if_it_was_done_ ? if_it_was_done_ : model;
+        one.apply_to(*if_it_was_done_);
       }
       return;
     }
-    default:
-      return;
+    one.apply_to(model);
+    if (if_it_was_done_) {
+      one.apply_to(*if_it_was_done_);
+    }
   }
 }
 
@@ -321,11 +456,21 @@ simulator::expectation simulator::if_cut_during(const script_command& command) c
     return {};
   }
   expectation expected{model->second, model->second};
-  note(command, expected.after);
+  for (const change& one : changes_of(command)) {
+    one.apply_to(expected.after);
+  }
   return expected;
 }
 
 void simulator::verify_metadata() {
+  try {
+    compare_metadata();
+  } catch (const base::error& e) {
+    std::throw_with_nested(verification_failed(e.what()));
+  }
+}
+
+void simulator::compare_metadata() {
   const auto model = models_.find(metadata_);
   if (model == models_.end()) {
     return;
@@ -350,31 +495,26 @@ void simulator::verify_metadata() {
   if_it_was_done_.reset();
 }
 
-void run_script(std::istream& script, const std::string& name, simulator& on) {
-  std::string line(longest_line + 1, '\0');
+void run_script(const script_reader& script, const std::string& name, simulator& on) {
+  line_reader lines(script);
   std::uint64_t number = 0;
-  const auto with_place = [&](const std::string& what) {
-    return base::data_error(name + ":" + std::to_string(number) + ": " + what);
+  const auto with_place = [&](const base::error& e) {
+    std::throw_with_nested(base::data_error(name + ":" + std::to_string(number) + ": " + e.what()));
   };
-  while (script.getline(line.data(), static_cast<std::streamsize>(line.size()))) {
+  while (lines.read()) {
     ++number;
     try {
-      if (const auto command = parse_command(line.c_str())) {
+      if (const auto command = parse_command(lines.line())) {
         on.run(*command);
       }
     } catch (const base::error& e) {
-      throw with_place(e.what());
+      with_place(e);
     }
-  }
-  if (script.bad() || !script.eof()) {
-    ++number;
-    throw with_place(script.bad() ? "cannot be read"
-                                  : "longer than " + std::to_string(longest_line) + " bytes");
   }
   try {
     on.finish();
   } catch (const base::error& e) {
-    throw with_place(e.what());
+    with_place(e);
   }
 }
 

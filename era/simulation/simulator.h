@@ -7,11 +7,12 @@
 // Not thread safe.
 #pragma once
 
-#include <istream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/output.h"
 #include "era/simulation/era_model.h"
@@ -34,13 +35,23 @@ class simulated_devices : public device_finder {
   virtual void cut_power(std::uint64_t seed) = 0;
 };
 
+// Takes what is no result, but should be known: one line, without a newline.
+using remark_sink = std::function<void(const std::string& remark)>;
+
+// Whatever a script expects of a command: metadata that is not as it should be is not among it.
+class verification_failed : public base::data_error {
+ public:
+  using data_error::data_error;
+};
+
 class simulator {
  public:
-  simulator(simulated_devices& devices, base::output& out, bool verify)
-      : devices_(devices), out_(out), verify_(verify) {}
+  // A status that says "Error" is followed by a remark why, once for each target.
+  simulator(simulated_devices& devices, base::output& out, bool verify, remark_sink remark = {})
+      : devices_(devices), out_(out), verify_(verify), remark_(std::move(remark)) {}
 
-  // Throws base::error when the command fails, or does not fail although it must, or when
-  // verification finds a difference.
+  // Throws base::error when the command fails, or does not fail although it must, and
+  // verification_failed when verification finds a difference or damage.
   void run(const script_command& command);
 
   // To be called after the last command.
@@ -55,10 +66,23 @@ class simulator {
   expectation if_cut_during(const script_command& command) const;
 
  private:
+  // What one of the commits of a command does.
+  struct change {
+    enum class kind { resize, begin_era, write, take_snapshot, drop_snapshot };
+    kind what;
+    std::uint64_t nr_blocks = 0;  // of a resize
+    block_range blocks = {0, 0};  // of a write
+
+    void apply_to(era_model& model) const;
+    bool is_in(const superblock& last_commit, const era_model& before) const;
+  };
+
   void execute(const script_command& command);
-  void failed(const script_command& command);
+  void failed(const script_command& command, bool may_be_done);
+  bool can_commit() const;
   void print_status();
   void load(const std::string& table, std::unique_ptr<target>& into);
+  void make(const std::string& table);
   void create(const std::string& table);
   void resume();
   void bring_up();
@@ -70,13 +94,16 @@ class simulator {
   void cut_power(std::uint64_t seed);
   void lose_devices();
   target& created() const;
+  std::vector<change> changes_of(const script_command& command) const;
   void note(const script_command& command);
-  void note(const script_command& command, era_model& in) const;
+  void note_commits(const script_command& command, const superblock& last, bool may_be_done);
   void verify_metadata();
+  void compare_metadata();
 
   simulated_devices& devices_;
   base::output& out_;
   bool verify_;
+  remark_sink remark_;
   std::unique_ptr<target> target_;  // none: no device has been created
   std::unique_ptr<target> loaded_;  // by reload, takes the other's place at the resume
   bool power_on_ = true;
@@ -86,17 +113,26 @@ class simulator {
   std::string metadata_;           // that the target uses, or the last one did
   std::uint64_t next_length_ = 0;  // data blocks, after the create or resume at hand
   bool begins_era_ = false;        // that create or resume does
+  bool told_why_ = false;          // the target's status is "Error"
+
+  // Of a target that could not be brought up.
+  std::optional<superblock> last_commit_;
 
   // By the name of the metadata.
   std::map<std::string, era_model> models_;
 
-  // A command failed, or the power did in its midst: what it had done might be on the device, all
-  // or a part of it.
+  // A commit failed, or the power did in its midst: this is how things are if it came through. A
+  // command's earlier commits are in the model, whatever became of the command.
   std::optional<era_model> if_it_was_done_;
 };
 
+// Fills memory with what comes next and returns how much that is; 0 at the end. Throws
+// base::io_error.
+using script_reader = std::function<std::size_t(char* data, std::size_t size)>;
+
 // Runs a script line by line; `name` is for messages. What is wrong with a line, or happens in it,
-// is thrown as base::data_error with name and number of the line.
-void run_script(std::istream& script, const std::string& name, simulator& on);
+// is thrown as base::data_error with name and number of the line, what it came from nested in it.
+// Memory: one line, of bounded length.
+void run_script(const script_reader& script, const std::string& name, simulator& on);
 
 }  // namespace era

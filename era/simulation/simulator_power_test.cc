@@ -1,8 +1,8 @@
 // Power that fails in the midst of commands, whole scripts, and devices that are files.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <sstream>
 
 #include "base/file_test_support.h"
 #include "era/simulation/simulated_files.h"
@@ -91,12 +91,21 @@ TEST(power_cut_after, in_the_midst_of_any_command_loses_nothing) {
 
 // ---- scripts ----
 
+// Hands out a few bytes at a time, as a terminal would.
+era::script_reader reader_of(std::string text) {
+  return [text = std::move(text), at = std::size_t{0}](char* data, std::size_t size) mutable {
+    const std::size_t count = std::min({size, text.size() - at, std::size_t{1000}});
+    text.copy(data, count, at);
+    at += count;
+    return count;
+  };
+}
+
 class script : public testing::Test {
  protected:
   void run(const std::string& text) {
-    std::istringstream in(text);
     era::simulator simulator(devices_, out_, true);
-    run_script(in, "a script", simulator);
+    run_script(reader_of(text), "a script", simulator);
   }
 
   std::string fault_in(const std::string& text) {
@@ -198,10 +207,10 @@ TEST_F(simulated_files, lose_power_after_so_many_writes_and_get_it_back) {
 TEST_F(simulated_files, run_a_script_whose_files_the_tools_can_read) {
   base::output out(folder_ / "out");
   era::simulator simulator(files_, out, true);
-  std::istringstream in("device " + meta_ + " 800\ndevice " + (folder_ / "data") +
-                        " 800\ncreate 0 800 era " + meta_ + " " + (folder_ / "data") +
-                        " 8\nwrite 8 16\npower_cut 5\n");
-  run_script(in, "a script", simulator);
+  const std::string text("device " + meta_ + " 800\ndevice " + (folder_ / "data") +
+                         " 800\ncreate 0 800 era " + meta_ + " " + (folder_ / "data") +
+                         " 8\nwrite 8 16\npower_cut 5\n");
+  run_script(reader_of(text), "a script", simulator);
   auto file = pd::file_device::open_for_reading(meta_, pd::file_device::sharing::shared);
   const auto eras = era::test::eras_of(file);
   EXPECT_EQ(std::vector<std::uint32_t>(eras.begin(), eras.begin() + 4),

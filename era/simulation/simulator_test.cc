@@ -65,15 +65,17 @@ TEST_F(simulator, prints_the_first_line_of_an_expected_error) {
   run_all({"! create 0 800 era none data 8", "! create 0 800 era meta data", create,
            "! message hello", "- message drop_metadata_snap", "! write 800 1",
            "! create 0 8 era a b 8", "suspend", "! status", "! device meta 8"});
-  EXPECT_EQ(output(),
-            "Error opening metadata device: none: No such file or directory\n"
-            "Invalid argument count\n"
-            "unsupported message 'hello'\n"
-            "no snap to drop\n"
-            "the request goes beyond the end of the device, sector 800\n"
-            "Device or resource busy: a device has been created already; remove it first\n"
-            "the target is suspended: it takes no request, message or status before it is resumed\n"
-            "meta: File exists\n");
+  EXPECT_EQ(
+      output(),
+      "Error opening metadata device: none: No such file or directory\n"
+      "Invalid argument count: after the word era, <metadata dev> <origin dev> <block size> are "
+      "expected, not 2 words\n"
+      "unsupported message 'hello'\n"
+      "no snap to drop\n"
+      "the request goes beyond the end of the device, sector 800\n"
+      "Device or resource busy: a device has been created already; remove it first\n"
+      "the target is suspended: it takes no request, message or status before it is resumed\n"
+      "meta: File exists\n");
 }
 
 TEST_F(simulator, stops_at_an_error_that_is_not_expected) {

@@ -23,17 +23,30 @@ void drop_bitset_reference(pd::transaction_manager& transaction, const std::byte
 constexpr pd::btree_values writeset_values{writeset_value_size, add_bitset_reference,
                                            drop_bitset_reference};
 
-// Runs a change of the metadata, and adds to its error what the user can do then: the layers below
-// know nothing of the tools.
-template <typename Change>
-auto with_advice(const Change& change) {
-  try {
-    return change();
-  } catch (const pd::out_of_space& e) {
-    throw base::io_error(std::string(e.what()) +
-                         "\nMove the metadata to a larger device with era_dump and era_restore.");
-  } catch (const base::data_error& e) {
-    throw base::data_error(std::string(e.what()) + "\nera_check lists all that is wrong.");
+constexpr place in_superblock{structure::superblock, false, 0, false};
+constexpr place in_writeset_tree{structure::writeset_tree, false, 0, false};
+
+// What sound trees can't make up for: an era that would begin again, blocks that no era counts for.
+void require_plausible(const std::string& name, const superblock& live,
+                       std::optional<std::uint64_t> newest_archived) {
+  if (live.data_block_size == 0 || live.data_block_size % metadata_block_sectors != 0) {
+    throw damage_error(name, {problem_code::superblock_block_size, in_superblock, 0,
+                              "data block size is " + std::to_string(live.data_block_size) +
+                                  " sectors, not a positive multiple of 8"});
+  }
+  if (!newest_archived) {
+    return;
+  }
+  if (live.nr_blocks == 0) {
+    throw damage_error(name, {problem_code::superblock_nr_blocks, in_superblock, 0,
+                              "no data blocks, though eras are archived"});
+  }
+  const bool again = live.current_open() && *newest_archived == live.current_era;
+  if (*newest_archived > live.current_era || again) {
+    throw damage_error(name, {problem_code::writeset_era, in_writeset_tree, live.writeset_tree_root,
+                              "era " + std::to_string(*newest_archived) +
+                                  " is archived, though the current era is " +
+                                  std::to_string(live.current_era) + (again ? " and open" : "")});
   }
 }
 
@@ -55,11 +68,15 @@ live_metadata::opened live_metadata::open(pd::block_device& device, std::uint32_
   }
   metadata_file file(device);
   if (file.is_unformatted()) {
-    return with_advice([&] { return format(device, data_block_size); });
+    return format(device, data_block_size);
   }
   strict_sink sink(device.name());
   const superblock live = file.read_superblock(0, sink).value();
-  return {with_advice([&] { return pd::transaction_manager::open(device, live.space_map); }), live};
+  opened found{pd::transaction_manager::open(device, live.space_map), live};
+  require_plausible(
+      device.name(), live,
+      pd::btree_editor(found.transaction, writeset_values).highest_key(live.writeset_tree_root));
+  return found;
 }
 
 live_metadata::live_metadata(pd::block_device& device, opened from)
@@ -90,18 +107,20 @@ std::optional<std::uint32_t> live_metadata::era_on_device() {
 }
 
 void live_metadata::attempt(const std::function<void()>& operation) {
-  if (failed_) {
+  if (failed()) {
     throw base::io_error(
         transaction_.name() +
         ": an earlier operation failed, so nothing is committed any more; the last "
-        "commit is on the device.\nRemove the target and create it anew.");
+        "commit is on the device.\nRemove the target and create it anew. What failed was:\n" +
+        failure_);
   }
   const superblock before = superblock_;
   try {
-    with_advice(operation);
-  } catch (...) {
+    operation();
+  } catch (const std::exception& e) {
     superblock_ = before;
-    failed_ = true;
+    failed_ = true;  // first: there may be no memory for the reason
+    failure_ = e.what();
     throw;
   }
 }
@@ -282,7 +301,8 @@ void live_metadata::carry_over(digest& present) {
   pd::array_editor eras = era_array();
   for (std::uint32_t bit = present.next_bit; bit < end; ++bit) {
     if (bits.test(bit)) {
-      eras.set(bit, present.era);
+      // Eras only grow: one that is larger already stands for a later write.
+      eras.set(bit, std::max(eras.get(bit), std::uint64_t{present.era}));
     }
   }
   superblock_.era_array_root = eras.where().root;

@@ -14,6 +14,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "era/format/block_range.h"
 #include "era/format/era_array.h"
@@ -30,7 +31,8 @@ class live_metadata {
   // Opens the metadata on `device`, which must stay. Block 0 all zero means that it is to be
   // formatted for data blocks of `data_block_size` sectors; unlike the kernel, this formats in the
   // order of any commit, so that a power cut leaves zeros in block 0 or complete metadata. Throws
-  // base::data_error if block 0 is neither zero nor sound, or the space map is damaged.
+  // base::data_error if block 0 is neither zero nor sound, the space map is damaged, or eras are
+  // archived that the superblock has no room for: later than its own, or of no data blocks.
   live_metadata(pd::block_device& device, std::uint32_t data_block_size);
   live_metadata(const live_metadata&) = delete;
   live_metadata& operator=(const live_metadata&) = delete;
@@ -40,6 +42,9 @@ class live_metadata {
   pd::block_nr used_blocks() const { return transaction_.used(); }
   pd::block_nr total_blocks() const { return transaction_.total(); }
   bool failed() const { return failed_; }
+
+  // What failed first; empty if nothing did.
+  const std::string& failure() const { return failure_; }
 
   // Whether block 0 still holds the last commit of this object: no one else has committed since.
   bool is_last_commit_on_device();
@@ -117,6 +122,7 @@ class live_metadata {
   superblock superblock_;
   std::optional<digest> digest_;
   bool failed_ = false;
+  std::string failure_;
 };
 
 }  // namespace era

@@ -168,6 +168,7 @@ TEST_F(live_metadata, does_nothing_any_more_after_a_failure) {
   device_.fail_writes_of(0);
   EXPECT_THROW(mark({1}), base::io_error);
   EXPECT_TRUE(metadata_->failed());
+  EXPECT_EQ(metadata_->failure(), "meta: Input/output error");
   const std::uint64_t before = device_.writes_seen();
   const std::vector<std::function<void()>> operations = {
       [&] { metadata_->resize(3); },       [&] { metadata_->begin_era(); },

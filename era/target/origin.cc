@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint64_t sectors_of_zeros = 256;
 
+constexpr const char* busy_advice = "It is mounted or mapped: deactivate what uses it first.";
+
 off_t offset_of(std::uint64_t sector) {
   return static_cast<off_t>(sector * sector_bytes);
 }
@@ -34,6 +36,23 @@ void move_all(const std::string& name, std::uint64_t sector, std::span<Byte> byt
   }
 }
 
+// Does not wait for the other end of a fifo. O_EXCL means that a block device is had alone.
+base::file_handle open_origin(const std::string& name) {
+  const bool is_device = S_ISBLK(base::stat_path(name).st_mode);
+  base::file_handle file(
+      ::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | (is_device ? O_EXCL : 0)));
+  const int error = errno;
+  struct stat info {};
+  if (!file.is_open() && error != EISDIR && error != ENXIO) {
+    throw base::io_error(base::system_message(name, error, error == EBUSY ? busy_advice : ""));
+  }
+  if (!file.is_open() || ::fstat(file.fd(), &info) != 0 ||
+      (S_ISBLK(info.st_mode) ? !is_device : !S_ISREG(info.st_mode))) {
+    throw base::io_error(name + ": Not a block device or regular file");
+  }
+  return file;
+}
+
 }  // namespace
 
 void origin::write_zeroes(std::uint64_t sector, std::uint64_t nr_sectors) {
@@ -46,15 +65,7 @@ void origin::write_zeroes(std::uint64_t sector, std::uint64_t nr_sectors) {
   }
 }
 
-file_origin::file_origin(std::string path) : name_(std::move(path)) {
-  const struct stat info = base::stat_path(name_);
-  if (!S_ISREG(info.st_mode) && !S_ISBLK(info.st_mode)) {
-    throw base::io_error(name_ + ": Not a block device or regular file");
-  }
-  file_ = base::file_handle(::open(name_.c_str(), O_RDWR | O_CLOEXEC));
-  if (!file_.is_open()) {
-    throw base::io_error(base::system_message(name_, errno));
-  }
+file_origin::file_origin(std::string path) : name_(std::move(path)), file_(open_origin(name_)) {
   nr_sectors_ = base::size_in_bytes(file_.fd(), name_) / sector_bytes;
 }
 

@@ -33,7 +33,7 @@ class origin {
 
 class file_origin final : public origin {
  public:
-  // Opens a regular file or block device; throws base::io_error.
+  // Opens a regular file, or a block device that nothing else uses; throws base::io_error.
   explicit file_origin(std::string path);
 
   const std::string& name() const override { return name_; }

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <sstream>
+#include <exception>
+#include <stdexcept>
 
 #include "base/bytes.h"
 #include "base/number.h"
@@ -12,11 +13,16 @@ namespace {
 
 constexpr std::uint64_t max_sectors = UINT64_MAX / 512;
 
+constexpr std::string_view blanks = " \t\r\n\v\f";
+
+// Not by a stream, which takes a lack of memory for the end of the text.
 std::vector<std::string> words_of(std::string_view text) {
-  std::istringstream in{std::string(text)};
   std::vector<std::string> words;
-  for (std::string word; in >> word;) {
-    words.push_back(word);
+  for (std::size_t at = text.find_first_not_of(blanks); at != std::string_view::npos;
+       at = text.find_first_not_of(blanks, at)) {
+    const std::size_t end = std::min(text.find_first_of(blanks, at), text.size());
+    words.emplace_back(text.substr(at, end - at));
+    at = end;
   }
   return words;
 }
@@ -30,6 +36,19 @@ std::string lower_case(std::string text) {
 bool is_write(request::kind what) {
   return what == request::kind::write || what == request::kind::write_zeroes ||
          what == request::kind::discard;
+}
+
+// Only reads and writes carry data, and then for every sector.
+void require_its_data(const request& wanted) {
+  const std::uint64_t bytes = wanted.nr_sectors * sector_bytes;
+  const bool right = wanted.into.size() == (wanted.what == request::kind::read ? bytes : 0) &&
+                     wanted.from.size() == (wanted.what == request::kind::write ? bytes : 0);
+  if (!right) {
+    throw std::invalid_argument("a request of " + std::to_string(wanted.nr_sectors) +
+                                " sectors comes with " + std::to_string(wanted.into.size()) +
+                                " bytes to read into and " + std::to_string(wanted.from.size()) +
+                                " to write");
+  }
 }
 
 // The sectors of `whole` from `first` up to `end`, both within it.
@@ -57,13 +76,18 @@ table_line parse_table_line(std::string_view line) {
   }
   const auto length = base::parse_number(words[1], max_sectors);
   if (!length || *length == 0) {
-    throw refused("Invalid table line", "'" + words[1] + "' is not a length in sectors");
+    throw refused(
+        "Invalid table line",
+        "'" + words[1] + "' is not a length in sectors, from 1 to " + std::to_string(max_sectors));
   }
   if (words[2] != "era") {
     throw refused("unknown target type", words[2]);
   }
   if (words.size() != 6) {
-    throw refused("Invalid argument count");
+    throw refused(
+        "Invalid argument count",
+        "after the word era, <metadata dev> <origin dev> <block size> are expected, not " +
+            base::counted(words.size() - 3, "word"));
   }
   return {*length, words[3], words[4], words[5]};
 }
@@ -71,7 +95,8 @@ table_line parse_table_line(std::string_view line) {
 target_message parse_message(std::string_view text) {
   const std::vector<std::string> words = words_of(text);
   if (words.size() != 1) {
-    throw refused("incorrect number of message arguments");
+    throw refused("incorrect number of message arguments",
+                  "a message is one word, not " + std::to_string(words.size()));
   }
   const std::string wanted = lower_case(words[0]);
   if (wanted == "checkpoint") {
@@ -90,19 +115,21 @@ target::target(const table_line& table, device_finder& devices) : table_(table) 
   try {
     metadata_device_ = &devices.metadata(table.metadata);
   } catch (const base::io_error& e) {
-    throw refused("Error opening metadata device", e.what());
+    std::throw_with_nested(refused("Error opening metadata device", e.what()));
   }
   try {
     origin_ = &devices.origin(table.origin);
   } catch (const base::io_error& e) {
-    throw refused("Error opening data device", e.what());
+    std::throw_with_nested(refused("Error opening data device", e.what()));
   }
   const auto block_size = base::parse_number(table.block_size, UINT64_MAX);
   if (!block_size) {
-    throw refused("Error parsing block size");
+    throw refused("Error parsing block size", "'" + table.block_size + "' is not a number");
   }
   if (*block_size == 0 || *block_size > UINT32_MAX || *block_size % metadata_block_sectors != 0) {
-    throw refused("Invalid block size");
+    throw refused("Invalid block size", table.block_size +
+                                            " sectors are not a positive multiple of " +
+                                            std::to_string(metadata_block_sectors) + " below 2^32");
   }
   block_size_ = static_cast<std::uint32_t>(*block_size);
   nr_blocks_ = base::ceil_div(table.length, block_size_);
@@ -123,7 +150,7 @@ void target::open_metadata() {
   try {
     metadata_ = std::make_unique<live_metadata>(*metadata_device_, block_size_);
   } catch (const base::error& e) {
-    throw refused("Error reading metadata", e.what());
+    std::throw_with_nested(refused("Error reading metadata", e.what()));
   }
   const std::uint32_t stored = metadata_->current_superblock().data_block_size;
   if (stored != block_size_) {
@@ -186,6 +213,7 @@ void target::map(const request& wanted) {
     throw refused("the request goes beyond the end of the device, sector " +
                   std::to_string(table_.length));
   }
+  require_its_data(wanted);
   if (is_write(wanted.what) && wanted.nr_sectors > 0) {
     map_write(wanted);
   } else {

@@ -79,6 +79,13 @@ class target {
   const table_line& table() const { return table_; }
   bool is_running() const { return running_; }
   std::uint32_t current_era() const { return metadata_->current_superblock().current_era; }
+
+  // What the last successful commit says, whether there can be none any more, and what failed first
+  // then.
+  const superblock& last_commit() const { return metadata_->current_superblock(); }
+  bool has_failed() const { return metadata_->failed(); }
+  const std::string& failure() const { return metadata_->failure(); }
+
   std::uint64_t nr_blocks() const { return nr_blocks_; }
   std::uint32_t block_size() const { return block_size_; }  // sectors
 
@@ -91,7 +98,8 @@ class target {
 
   // Takes a request. Reads, flushes and writes to blocks that are marked in this era are carried
   // out at once, other writes by work(). Throws refused if the target is not running or the
-  // request goes beyond its end, base::io_error where the origin fails.
+  // request goes beyond its end, base::io_error where the origin fails, std::invalid_argument where
+  // a span is not as long as the request.
   void map(const request& wanted);
 
   // Marks the blocks of all waiting writes, commits, and only then sends them. If that fails none
@@ -112,7 +120,7 @@ class target {
   void message(std::string_view text);
 
   // What `dmsetup status` and `dmsetup table` print. Reading the status causes a commit after it;
-  // if that fails, it says "Error".
+  // if that fails, it says "Error", and failure() why.
   std::string status_info();
   std::string status_table() const;
 

@@ -1,4 +1,4 @@
-// A target whose metadata runs out of space, or whose metadata device fails (doc/target.md 5): the
+// A target whose metadata runs out of space, or whose metadata device fails (doc/target.md 6): the
 // last commit stays, and no write reaches the origin without its mark.
 #include <gtest/gtest.h>
 

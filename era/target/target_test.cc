@@ -60,9 +60,12 @@ TEST_F(target, begins_an_era_at_each_checkpoint_and_snapshot_in_any_case) {
 
 TEST_F(target, refuses_messages_as_the_kernel_does_and_does_nothing) {
   EXPECT_EQ(refused_message("hello"), "unsupported message 'hello'");
-  EXPECT_EQ(refused_message("checkpoint now"), "incorrect number of message arguments");
-  EXPECT_EQ(refused_message("hello world"), "incorrect number of message arguments");
-  EXPECT_EQ(refused_message(""), "incorrect number of message arguments");
+  EXPECT_EQ(refused_message("checkpoint now"),
+            "incorrect number of message arguments: a message is one word, not 2");
+  EXPECT_EQ(refused_message("hello world"),
+            "incorrect number of message arguments: a message is one word, not 2");
+  EXPECT_EQ(refused_message(""),
+            "incorrect number of message arguments: a message is one word, not 0");
   EXPECT_EQ(refused_message("drop_metadata_snap"), "no snap to drop");
   running_->message("take_metadata_snap");
   EXPECT_EQ(refused_message("take_metadata_snap"), "metadata snapshot already exists");

@@ -198,7 +198,7 @@ TEST_CASE("the simulator answers messages in the words of a real kernel") {
     for (int i = 0; status && i < 6; ++i) {
       words >> word;
     }
-    said.push_back(status ? word : line);
+    said.push_back(status ? word : line.substr(0, line.find(": ")));  // without our reason
   }
   CHECK(said == expected);
 }
