@@ -238,10 +238,10 @@ TEST_F(planted_difference, is_a_mark_too_many) {
 }
 
 TEST_F(planted_difference, is_a_newer_era_in_the_array) {
-  change_array(3, 2);
+  change_array(98, 1);
   change_array(99, 1);
   expect_found("2 differences",
-               "meta: block 3: last written in era 1, but found in era 2\n"
+               "meta: block 98: last written in era 0, but found in era 1\n"
                "meta: block 99: last written in era 0, but found in era 1\n");
 }
 

@@ -311,9 +311,13 @@ TEST_F(doubtful_checkpoint, also_ends_a_resume) {
 
 TEST(end_of_the_era_counter, is_a_refused_checkpoint) {
   test_devices devices(64, 8192);
-  era::target(table_of(8192, block_size), devices);
-  pd::test::change_block(devices.stable, era::superblock_block, 0,
-                         [](std::byte* block) { base::put_le32(block + 184, UINT32_MAX - 1); });
+  era::test::model nearly_there;
+  nearly_there.current_era = UINT32_MAX - 1;
+  nearly_there.array.resize(8192 / block_size);
+  era::test::metadata_maker maker(devices.stable);
+  era::superblock live = write_trees(maker, nearly_there);
+  live.data_block_size = block_size;
+  maker.finish(live);
   era::target target(table_of(8192, block_size), devices);
   target.resume();
   write(target, 0, 8);
