@@ -1,9 +1,7 @@
 #include "base/destination.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/magic.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -23,14 +21,6 @@
 
 namespace base {
 namespace {
-
-struct stat stat_of(int fd, const std::string& name) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) {
-    throw io_error(system_message(name, errno));
-  }
-  return info;
-}
 
 // Where a name leads after all symbolic links: a folder, and the name in it, which may be free.
 struct place {
@@ -217,18 +207,6 @@ std::optional<int> own_descriptor(std::string_view path) {
   return std::nullopt;
 }
 
-// Some kernels open a read-only device for writing, and then refuse every write.
-void refuse_read_only_device(int fd, const std::string& path) {
-  struct stat info {};
-  int read_only = 0;
-  if (::fstat(fd, &info) == 0 && S_ISBLK(info.st_mode) && ::ioctl(fd, BLKROGET, &read_only) == 0 &&
-      read_only != 0) {
-    throw io_error(path +
-                   ": is a read-only block device\n"
-                   "Give another file; or let blockdev make it writable, if that can be.");
-  }
-}
-
 [[noreturn]] void explain_refusal(const std::string& path, int error) {
   if (error == EBUSY) {
     throw io_error(system_message(path, error,
@@ -238,7 +216,7 @@ void refuse_read_only_device(int fd, const std::string& path) {
   if (error == EACCES || error == EPERM || error == EROFS) {
     const file_handle readable(
         retry([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); }));
-    refuse_read_only_device(readable.fd(), path);
+    refuse_read_only(readable.fd(), path);
   }
   throw io_error(system_message(path, error));
 }
@@ -341,7 +319,7 @@ std::unique_ptr<destination> open_destination(const std::string& path,
     return open_over(path, std::move(file), info);
   }
   if (S_ISBLK(info.st_mode)) {
-    refuse_read_only_device(file.fd(), path);
+    refuse_read_only(file.fd(), path);
     return std::make_unique<filled_file>(path, std::move(file), make_spool(file_handle(), path));
   }
   const int fd = file.fd();

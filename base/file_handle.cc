@@ -123,6 +123,14 @@ bool is_same_file(const struct stat& a, const struct stat& b) {
   return same_device || (a.st_dev == b.st_dev && a.st_ino == b.st_ino);
 }
 
+struct stat stat_of(int fd, const std::string& name) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) {
+    throw io_error(system_message(name, errno));
+  }
+  return info;
+}
+
 struct stat stat_path(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {

@@ -71,6 +71,9 @@ void check_close(int fd, const std::string& name);
 // Whether the two are one file, or nodes of one device.
 bool is_same_file(const struct stat& a, const struct stat& b);
 
+// What an open file is; throws io_error naming `name`.
+struct stat stat_of(int fd, const std::string& name);
+
 // stat of what `path` leads to; throws io_error naming the path.
 struct stat stat_path(const std::string& path);
 

@@ -1,5 +1,7 @@
 #include "base/in_use.h"
 
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
 #include <filesystem>
@@ -46,6 +48,17 @@ void refuse_attached(const struct stat& file, const std::string& name) {
   if (!loop.empty()) {
     throw io_error(name + ": is in use: " + loop + " has it attached\nDetach that (losetup -d " +
                    loop + "), or give another file.");
+  }
+}
+
+void refuse_read_only(int fd, const std::string& name) {
+  struct stat info {};
+  int read_only = 0;
+  if (::fstat(fd, &info) == 0 && S_ISBLK(info.st_mode) && ::ioctl(fd, BLKROGET, &read_only) == 0 &&
+      read_only != 0) {
+    throw io_error(name +
+                   ": is a read-only block device\n"
+                   "Give another file; or let blockdev make it writable, if that can be.");
   }
 }
 

@@ -1,15 +1,14 @@
 #include "base/storage.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 
 #include <cerrno>
 #include <chrono>
 #include <thread>
 
 #include "base/error.h"
+#include "base/in_use.h"
 
 namespace base {
 namespace {
@@ -28,21 +27,8 @@ int open_patiently(const std::string& path, int flags) {
   }
 }
 
-bool is_read_only(int fd) {
-  int read_only = 0;
-  return ::ioctl(fd, BLKROGET, &read_only) == 0 && read_only != 0;
-}
-
 bool for_writing(const storage_opening& how) {
   return (how.flags & O_ACCMODE) != O_RDONLY;
-}
-
-// Some kernels let such a device be opened for writing, and fail the first write.
-void refuse_read_only(const std::string& path, int fd) {
-  if (is_read_only(fd)) {
-    throw io_error(path +
-                   ": is a read-only block device\nMake it writable with blockdev, if it can be.");
-  }
 }
 
 [[noreturn]] void explain_refusal(const std::string& path, const struct stat& info,
@@ -50,20 +36,12 @@ void refuse_read_only(const std::string& path, int fd) {
   const bool not_writable = error == EACCES || error == EPERM || error == EROFS;
   if (not_writable && S_ISBLK(info.st_mode) && for_writing(how)) {
     const file_handle device(open_patiently(path, O_RDONLY | O_NONBLOCK));
-    refuse_read_only(path, device.fd());
+    refuse_read_only(device.fd(), path);
   }
   throw io_error(system_message(path, error, error == EBUSY ? how.if_busy : ""));
 }
 
 }  // namespace
-
-struct stat stat_of(int fd, const std::string& name) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) {
-    throw io_error(system_message(name, errno));
-  }
-  return info;
-}
 
 file_handle open_storage(const std::string& path, const storage_opening& how) {
   // Looks without opening, which for some devices does something already.
@@ -92,8 +70,8 @@ file_handle open_storage(const std::string& path, const storage_opening& how) {
       opened.st_rdev != info.st_rdev) {
     throw io_error(path + ": was replaced while it was being opened\nTry again.");
   }
-  if (S_ISBLK(opened.st_mode) && for_writing(how)) {
-    refuse_read_only(path, file.fd());
+  if (for_writing(how)) {
+    refuse_read_only(file.fd(), path);
   }
   if (::fcntl(file.fd(), F_SETFL, direct) != 0) {
     throw io_error(system_message(path, errno));

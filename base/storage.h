@@ -21,9 +21,6 @@ struct storage_opening {
 // Opens past the page cache where the file system allows that. Throws io_error naming `path`.
 file_handle open_storage(const std::string& path, const storage_opening& how);
 
-// What an open file is; throws io_error naming `name`.
-struct stat stat_of(int fd, const std::string& name);
-
 enum class lock { for_reading, for_writing };
 
 // Locks an open regular file against other users of this function until it is closed: readers share

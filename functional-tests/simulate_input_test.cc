@@ -123,11 +123,10 @@ TEST_CASE("files and devices that something else uses are refused") {
       " origin 8\n"
       "remove\n");
   const auto detached = harness::run({"losetup", "-d", loop});
-  check_output(got,
-               "Error opening data device: attached: Device or resource busy\n"
-               "Error opening metadata device: attached: Device or resource busy\n"
-               "Error opening metadata device: " +
-                   loop + ": Device or resource busy\n");
+  check_output(got, "Error opening data device: attached: is in use: " + loop +
+                        " has it attached\nError opening metadata device: attached: is in use: " +
+                        loop + " has it attached\nError opening metadata device: " + loop +
+                        ": Device or resource busy\n");
   CHECK(detached.status == 0);
   CHECK(harness::read_file(place / "metadata") != std::string(1 << 20, '\0'));
 }

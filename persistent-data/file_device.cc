@@ -106,11 +106,8 @@ void file_device::hold(const base::storage_opening& how) {
   const struct stat info = base::stat_of(file_.fd(), name_);
   const bool is_regular = S_ISREG(info.st_mode);
   const bool writes = (how.flags & O_ACCMODE) != O_RDONLY;
-  const std::string loop = writes && is_regular ? base::loop_device_on(info) : "";
-  if (!loop.empty()) {
-    throw base::io_error(name_ + ": is in use: " + loop +
-                         " has it attached\nDetach that (losetup -d " + loop +
-                         "), or give another file.");
+  if (writes && is_regular) {
+    base::refuse_attached(info, name_);
   }
   if (is_regular && (how.flags & O_EXCL) != 0) {
     base::lock_file(file_.fd(), writes ? base::lock::for_writing : base::lock::for_reading, name_);
@@ -181,8 +178,7 @@ bool file_device::is_same_file(int fd) const {
   if (::fstat(fd, &other) != 0) {
     return false;
   }
-  return (ours.st_dev == other.st_dev && ours.st_ino == other.st_ino) ||
-         (S_ISBLK(ours.st_mode) && S_ISBLK(other.st_mode) && ours.st_rdev == other.st_rdev);
+  return base::is_same_file(ours, other);
 }
 
 std::string file_device::first_bytes() {

@@ -16,12 +16,7 @@ constexpr std::size_t most_unflushed = 1024;  // blocks
 
 // Who writes to such a file writes into a device that others may have mounted.
 const std::string& not_attached(const std::string& name) {
-  const std::string device = base::loop_device_on(base::stat_path(name));
-  if (!device.empty()) {
-    throw base::io_error(base::system_message(
-        name, EBUSY,
-        "The file is attached as " + device + ": detach it first (losetup -d " + device + ")."));
-  }
+  base::refuse_attached(base::stat_path(name), name);
   return name;
 }
 
