@@ -14,6 +14,7 @@ class text_reporter final : public check_report {
   void found(const problem& p) override {
     const problem_row& row = row_of(p.code);
     out_ << severity_name(row.how_bad) << " " << row.name << " " << sentence_of(p) << "\n";
+    found_any_ = true;
   }
 
   void finish(const check_summary& s, const bounded_sink& problems, const std::string&) override {
@@ -33,7 +34,9 @@ class text_reporter final : public check_report {
   }
 
   void fail(const std::string&) override {
-    out_ << file_ << ": the check ended early, so there may be more\n";
+    if (found_any_) {
+      out_ << file_ << ": the check ended early, so there may be more\n";
+    }
   }
 
  private:
@@ -61,6 +64,7 @@ class text_reporter final : public check_report {
 
   base::output& out_;
   std::string file_;
+  bool found_any_ = false;
 };
 
 class json_reporter final : public check_report {

@@ -57,6 +57,10 @@ TEST(json_report, is_completed_where_the_check_fails) {
   }
 }
 
+TEST(text_report, is_empty_where_nothing_was_found_until_the_check_failed) {
+  EXPECT_EQ(printed(era::text_report, [](check_report& r) { r.fail("m: gone."); }), "");
+}
+
 TEST(text_report, keeps_what_was_found_until_the_check_failed) {
   const std::string report = printed(era::text_report, [](check_report& r) {
     r.found(a_problem);
