@@ -13,7 +13,8 @@ namespace era {
 
 class check_report : public problem_sink {
  public:
-  // After the last problem; `problems` is what they came through, `error` is what the user is told where the check ends badly, or empty.
+  // After the last problem; `problems` is what they came through, `error` is what the user is told
+  // where the check ends badly, or empty.
   virtual void finish(const check_summary& summary, const bounded_sink& problems,
                       const std::string& error) = 0;
 

@@ -15,7 +15,7 @@ using era::test::metadata_blocks;
 using era::test::metadata_maker;
 using era::test::model;
 using era::test::names;
-using era::test::problems_of;
+using era::test::problem_names_of;
 using era::test::usual_model;
 using pd::block_nr;
 using pd::test::change_block;
@@ -114,7 +114,7 @@ TEST(check_of_a_snapshot, finds_what_cannot_be_in_a_copy) {
   size.expect({"snapshot-superblock"});
   metadata_with_snapshot era(live_side::shares_both_roots);
   era.change_copy([](std::byte* block) { put_le32(block + 184, 7); });
-  const auto found = problems_of(era.device);
+  const auto found = problem_names_of(era.device);
   EXPECT_EQ(found.at(0), "snapshot-superblock");
 }
 
@@ -142,7 +142,7 @@ TEST(check_of_a_snapshot, counts_a_dropped_snapshot_as_a_leak) {
   metadata_with_snapshot m(live_side::shares_both_roots);
   m.live.metadata_snap = 0;
   metadata_maker::put_superblock(m.device, m.live);
-  for (const std::string& name : problems_of(m.device)) {
+  for (const std::string& name : problem_names_of(m.device)) {
     EXPECT_EQ(name, "count-too-high");
   }
 }

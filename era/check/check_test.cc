@@ -20,7 +20,7 @@ using era::test::metadata_blocks;
 using era::test::metadata_maker;
 using era::test::model;
 using era::test::names;
-using era::test::problems_of;
+using era::test::problem_names_of;
 using era::test::usual_model;
 using pd::block_nr;
 using pd::test::change_block;
@@ -93,7 +93,7 @@ TEST(check, finds_nothing_in_sound_metadata_of_many_shapes) {
         }
         pd::memory_device device(2000);
         write_metadata(device, m);
-        EXPECT_EQ(problems_of(device), names{});
+        EXPECT_EQ(problem_names_of(device), names{});
       }
     }
   }
@@ -108,7 +108,7 @@ TEST(check, reads_more_writesets_than_it_takes_at_once) {
   }
   pd::memory_device device(5200);
   const superblock live = write_metadata(device, m);
-  EXPECT_EQ(problems_of(device), names{});
+  EXPECT_EQ(problem_names_of(device), names{});
   const block_nr leaf = child_of(device, live.writeset_tree_root, 6);  // 201 a leaf
   const block_nr root = base::get_le64(pd::node_view(device.block(leaf)).value(4) + 4);
   const block_nr words = child_of(device, root, 0);
@@ -179,7 +179,7 @@ TEST(check, finds_damaged_blocks_of_every_structure) {
     metadata unreadable;
     pd::faulty_device faulty(unreadable.device);
     faulty.fail_reads_of(block);
-    EXPECT_EQ(problems_of(faulty), names{"block-unreadable"});
+    EXPECT_EQ(problem_names_of(faulty), names{"block-unreadable"});
   }
 }
 
@@ -187,7 +187,7 @@ TEST(check, finds_a_superblock_that_cannot_be_read) {
   metadata m;
   pd::faulty_device faulty(m.device);
   faulty.fail_reads_of(0);
-  EXPECT_EQ(problems_of(faulty), names{"block-unreadable"});
+  EXPECT_EQ(problem_names_of(faulty), names{"block-unreadable"});
 }
 
 TEST(check, finds_blocks_that_are_used_twice) {
@@ -261,7 +261,7 @@ TEST(check, finds_eras_of_writesets_that_have_not_been) {
 TEST(check, finds_keys_that_are_no_eras) {
   metadata m;
   pd::test::set_key(m.device, m.live.writeset_tree_root, 1, std::uint64_t{1} << 32);
-  const names found = problems_of(m.device);
+  const names found = problem_names_of(m.device);
   ASSERT_FALSE(found.empty());
   EXPECT_EQ(found[0], "writeset-era");
 }
@@ -300,7 +300,7 @@ TEST(check, remarks_on_bits_beyond_the_end) {
 TEST(check, finds_a_current_writeset_that_is_archived_too) {
   metadata m;
   m.change([&](superblock& s) { s.current_root = m.writeset_root(1); });
-  const names found = problems_of(m.device);
+  const names found = problem_names_of(m.device);
   EXPECT_EQ(found[0], "current-writeset-archived");
   EXPECT_EQ(found[1], "block-seen-twice");
 }
@@ -357,14 +357,14 @@ TEST(check, says_first_that_a_copy_is_incomplete) {
 TEST(check, finds_a_device_without_blocks_that_has_eras) {
   metadata current;
   current.change([](superblock& s) { s.nr_blocks = 0; });
-  EXPECT_EQ(problems_of(current.device).at(0), "superblock-nr-blocks");
+  EXPECT_EQ(problem_names_of(current.device).at(0), "superblock-nr-blocks");
   model m = usual_model();
   m.current_era = 0;
   m.current.reset();
   m.array.clear();
   m.archived = {{0, {true}}};
   metadata archived(m);
-  EXPECT_EQ(problems_of(archived.device).at(0), "superblock-nr-blocks");
+  EXPECT_EQ(problem_names_of(archived.device).at(0), "superblock-nr-blocks");
 }
 
 TEST(check, looks_at_the_numbers_of_stale_array_blocks_too) {
@@ -373,7 +373,7 @@ TEST(check, looks_at_the_numbers_of_stale_array_blocks_too) {
   for (const block_nr where : {block_nr{0}, block_nr{1000}}) {
     change_block(cut.device, pd::node_block, cut.live.era_array_root,
                  [&](std::byte* block) { put_le64(block + 2048 + 16, where); });
-    const names found = problems_of(cut.device);
+    const names found = problem_names_of(cut.device);
     EXPECT_EQ(std::count(found.begin(), found.end(), "block-out-of-range"), 1) << where;
     EXPECT_EQ(std::count(found.begin(), found.end(), "array-block-stale"), 0) << where;
   }

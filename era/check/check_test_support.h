@@ -35,7 +35,7 @@ inline check_summary check(pd::block_device& device, problem_recorder& problems,
   return era::check(device, options, problems, progress);
 }
 
-inline names problems_of(pd::block_device& device) {
+inline names problem_names_of(pd::block_device& device) {
   problem_recorder problems;
   const check_summary summary = check(device, problems);
   EXPECT_EQ(summary.errors + summary.nonfatal + summary.remarks, problems.problems.size());

@@ -91,7 +91,7 @@ constexpr std::array<problem_row, nr_problem_codes> table{{
     {problem_code::superblock_roots, "superblock-roots", severity::error,
      "the trees can't be found", restore_all},
     {problem_code::superblock_nr_blocks, "superblock-nr-blocks", severity::error,
-     "no device has so many, and no list of it can be right", restore_all},
+     "no device is of that length, and no list of it can be right", restore_all},
     {problem_code::superblock_block_size, "superblock-block-size", severity::error,
      "no kernel opens it, and what a block number means is unknown", restore_all},
     {problem_code::superblock_flags, "superblock-flags", severity::remark, "nothing acts on them",

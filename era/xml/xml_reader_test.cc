@@ -135,13 +135,13 @@ TEST(xml_reader, takes_runs_of_marked_blocks) {
 }
 
 TEST(xml_reader, takes_numbers_up_to_their_limits) {
-  EXPECT_EQ(events_of("<superblock uuid=\"x\" block_size=\"4294967288\" nr_blocks=\"2147483647\" "
+  EXPECT_EQ(events_of("<superblock uuid=\"x\" block_size=\"16777216\" nr_blocks=\"2147483647\" "
                       "current_era=\"4294967295\">"
                       "<writeset era=\"4294967295\" nr_bits=\"4294967295\">"
                       "<bit block=\"4294967294\" value=\"true\"/></writeset>"
                       "<era_array><era block=\"2147483646\" era=\"4294967295\"/></era_array>"
                       "</superblock>"),
-            "superblock 4294967288 2147483647 4294967295\nwriteset 4294967295 4294967295\n"
+            "superblock 16777216 2147483647 4294967295\nwriteset 4294967295 4294967295\n"
             "bits 4294967294 1 1\nend\neras 2147483646 1 4294967295\n");
 }
 
