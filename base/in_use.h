@@ -1,6 +1,6 @@
 // What else uses a file, or keeps it from being written to. A loop device that makes a block device
-// of a file writes where the page cache of the file is not looked at, and whoever writes to the file
-// writes into that device. Thread safe: no state.
+// of a file writes where the page cache of the file is not looked at, and whoever writes to the
+// file writes into that device. Thread safe: no state.
 #pragma once
 
 #include <sys/stat.h>

@@ -24,6 +24,9 @@ constexpr owned elsewhere[] = {
     {"--super-block-only", "era_check"},
     {"--ignore-non-fatal-errors", "era_check"},
     {"--input", "era_restore"},
+    {"--all-written", "era_restore"},
+    {"--current-era", "era_restore"},
+    {"--force", "era_restore"},
     {"--verify", "era_simulate"},
 };
 
