@@ -168,8 +168,8 @@ TEST_CASE("what every kernel makes is never refused for its eras") {
 TEST_CASE("a dump is read back from what a device holds after it") {
   const bench bench;
   const std::string zeros(1 << 20, '\0');
-  const std::string rest =
-      GENERATE_COPY(zeros, zeros.substr(0, 1), zeros.substr(0, 600) + "\nolder text\n");
+  const std::string rest = GENERATE_COPY(as<std::string>{}, zeros, zeros.substr(0, 1),
+                                         zeros.substr(0, 600) + "\nolder text\n");
   const std::string end = GENERATE("", "\n", "\r\n \t");
   const auto xml = fixtures::example().xml();
   const auto result = restore(bench, xml.substr(0, xml.size() - 1) + end + rest);
