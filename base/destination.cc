@@ -251,6 +251,9 @@ void refuse_input(const struct stat& out, const std::string& name, const std::st
   if (is_loop_device_on(out, in)) {
     throw io_error(name + ": is a loop device on the input; give another file for the output");
   }
+  if (is_loop_device_on(in, out)) {
+    throw io_error(name + ": is the file beneath the input; give another file for the output");
+  }
 }
 
 std::unique_ptr<destination> open_stream(const std::string& name, int fd,

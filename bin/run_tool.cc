@@ -23,8 +23,8 @@ std::string message_of(const std::exception& failure, const command& spec) {
     return std::string(failure.what()) + "\nTry '" + spec.name + " --help'.";
   }
   if (const auto* const damage = dynamic_cast<const era::damage_error*>(&failure)) {
-    return std::string(damage->what()) + "\nera_check lists all; " + repair_of(damage->found()) +
-           ".";
+    const std::string before = damage->found().is_foreign ? "" : "era_check lists all; ";
+    return std::string(damage->what()) + "\n" + before + repair_of(damage->found()) + ".";
   }
   // A container that would have to be longer than any can be is what a hostile number asks for.
   if (dynamic_cast<const std::bad_alloc*>(&failure) != nullptr ||

@@ -251,6 +251,23 @@ TEST_CASE("option -o does not write into a file that a loop device has", "[outpu
   }
 }
 
+TEST_CASE("the file beneath a loop device that is the input is no output", "[output]") {
+  const bench bench;
+  const auto before = harness::read_file(bench.metadata);
+  const fixtures::loop_device device(bench.metadata);
+  if (!device.available()) {
+    return;
+  }
+  for (const auto& tool : writers()) {
+    DYNAMIC_SECTION(tool) {
+      const auto result = bench.read(tool, device.path(), {"-o", bench.metadata});
+      CHECK(result.status == 1);
+      CHECK_THAT(result.err, Contains("is the file beneath the input"));
+      CHECK((harness::read_file(bench.metadata) == before));
+    }
+  }
+}
+
 TEST_CASE("a loop device on the input is no output", "[output]") {
   const bench bench;
   const auto before = harness::read_file(bench.metadata);

@@ -349,9 +349,10 @@ TEST(check, says_first_that_a_copy_is_incomplete) {
   std::memcpy(cut.block(0), whole.device.block(0), 50 * pd::block_size);
   era::test::problem_recorder problems;
   const check_summary summary = check(cut, problems);
-  EXPECT_EQ(problems.names(), names{"map-root"});
+  EXPECT_EQ(problems.names(), names{"device-cut-off"});
   EXPECT_EQ(summary.first_error,
-            "covers 100 blocks, but the device has 50: it is cut off, or an incomplete copy");
+            "its space map covers 100 blocks, but the device has 50: it is cut off, or an "
+            "incomplete copy");
 }
 
 TEST(check, finds_a_device_without_blocks_that_has_eras) {
@@ -388,7 +389,7 @@ TEST(check, finds_what_is_wrong_with_the_space_map) {
   smaller.expect({"map-smaller"});
   metadata larger;
   larger.change([](superblock& s) { s.space_map.nr_blocks = 101; });
-  larger.expect({"map-root"});
+  larger.expect({"device-cut-off"});
   metadata hints;
   change_block(hints.device, pd::index_block, hints.live.space_map.bitmap_root,
                [](std::byte* block) {

@@ -98,6 +98,9 @@ constexpr std::array<problem_row, nr_problem_codes> table{{
      nothing},
     {problem_code::superblock_reserved, "superblock-reserved", severity::remark,
      "a newer kernel may have written them", nothing},
+    {problem_code::device_cut_off, "device-cut-off", severity::error,
+     "what lies in the missing part is lost",
+     "copy the metadata again, all of it; era_dump --repair saves what is left"},
     {problem_code::snapshot_superblock, "snapshot-superblock", severity::error,
      "the metadata snapshot can't be read", "drop the metadata snapshot and take it again"},
     {problem_code::writeset_era, "writeset-era", severity::error,
@@ -201,7 +204,7 @@ std::string consequence_of(const problem& found) {
 }
 
 const char* repair_of(const problem& found) {
-  return found.is_foreign ? "name the metadata device of the era target instead"
+  return found.is_foreign ? "give the metadata device of the era target"
                           : row_of(found.code).repair;
 }
 

@@ -32,6 +32,7 @@ enum class problem_code {
   superblock_block_size,
   superblock_flags,
   superblock_reserved,
+  device_cut_off,
   snapshot_superblock,
   writeset_era,
   writeset_size,
