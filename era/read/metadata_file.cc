@@ -132,7 +132,9 @@ std::optional<superblock> metadata_file::read_superblock(block_nr where, problem
 
 void metadata_file::check_length(const superblock& live, problem_sink& sink) {
   if (const auto missing = pd::blocks_missing(live.space_map, blocks_.usable())) {
-    sink.found({problem_code::device_cut_off, {structure::superblock, false, 0, false}, 0,
+    sink.found({problem_code::device_cut_off,
+                {structure::superblock, false, 0, false},
+                0,
                 "its space map " + missing->what});
   }
 }
