@@ -32,7 +32,7 @@ TEST(process, fills_closed_streams_with_what_cannot_be_used) {
     const bool in = ::read(STDIN_FILENO, &byte, 1) < 0 && errno == EBADF;
     const bool out = ::write(STDOUT_FILENO, &byte, 1) < 0 && errno == EBADF;
     const bool err = ::write(STDERR_FILENO, &byte, 1) < 0 && errno == EBADF;
-    EXPECT_TRUE(in && out && err && next == 3);
+    EXPECT_TRUE(in && out && err && next > STDERR_FILENO);
   });
 }
 
