@@ -50,7 +50,7 @@ std::string help_text(const command& spec);
 
 enum class exit_status { success = 0, failure = 1 };
 
-// A failure that the result on standard output tells already: only standard error hears of it.
+// A failure that the result on standard output says already: only standard error gets it.
 class reported_error : public base::error {
  public:
   using error::error;
