@@ -48,6 +48,11 @@ inline bool any_le32_above(const std::byte* from, std::size_t count, std::uint32
   return above != 0;
 }
 
+// Of at least one byte.
+inline bool is_zero(const std::byte* memory, std::size_t size) {
+  return memory[0] == std::byte{0} && std::memcmp(memory, memory + 1, size - 1) == 0;
+}
+
 inline constexpr std::uint64_t ceil_div(std::uint64_t n, std::uint64_t by) {
   return n / by + (n % by != 0);
 }

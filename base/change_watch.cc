@@ -1,19 +1,17 @@
 #include "base/change_watch.h"
 
 #include <fcntl.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <ctime>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "base/error.h"
+#include "base/file_handle.h"
+#include "base/in_use.h"
 #include "base/storage.h"
 
 namespace base {
@@ -51,19 +49,9 @@ bool is_open_for_writing(int fd) {
 
 // The file beneath a loop device or a partition of one; empty for any other.
 std::string file_beneath(const struct stat& device) {
-  const std::filesystem::path folder = "/sys/dev/block/" + std::to_string(major(device.st_rdev)) +
-                                       ":" + std::to_string(minor(device.st_rdev));
-  for (const char* const attribute : {"loop/backing_file", "../loop/backing_file"}) {
-    std::ifstream in(folder / attribute);
-    std::string path(std::istreambuf_iterator<char>(in), {});
-    if (path.ends_with('\n')) {
-      path.pop_back();
-    }
-    if (!path.empty()) {
-      return path;
-    }
-  }
-  return "";
+  const std::string folder = "/sys/dev/block/" + number_text(device.st_rdev);
+  const std::string path = backing_file(folder);
+  return path.empty() ? backing_file(folder + "/..") : path;
 }
 
 }  // namespace
@@ -76,6 +64,9 @@ change_watch::change_watch(int fd, const std::string& name) : fd_(fd) {
       return;
     }
     ::fsync(fd);  // what the device still keeps back would count as a write later
+  } else if (!S_ISREG(info.st_mode)) {
+    fd_ = -1;
+    return;
   }
   wait_for_rest(name);
 }

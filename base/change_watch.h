@@ -18,8 +18,8 @@ class change_watch {
   // Watches nothing.
   change_watch() = default;
 
-  // Begins to watch an open file or device. Throws io_error naming `name` where somebody keeps
-  // writing to it.
+  // Begins to watch an open file or device; a pipe is not watched. Throws io_error naming `name`
+  // where somebody keeps writing to it.
   change_watch(int fd, const std::string& name);
 
   // Whether it was written to, cut or lengthened since. The descriptor must still be open.

@@ -48,6 +48,27 @@ TEST_F(change_watch, sees_a_write_that_leaves_the_bytes_as_they_are) {
   EXPECT_TRUE(watch.has_changed());
 }
 
+TEST_F(change_watch, sees_another_size) {
+  const base::file_handle file = open(O_RDONLY);
+  const base::change_watch watch(file.fd(), path_);
+  write(10, "and more");
+  EXPECT_TRUE(watch.has_changed());
+}
+
+TEST_F(change_watch, sees_nothing_in_a_pipe) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const base::file_handle out(ends[0]);
+  const base::file_handle in(ends[1]);
+  const base::change_watch watch(out.fd(), "pipe");
+  base::write_all(in.fd(), "x", 1, "pipe");
+  EXPECT_FALSE(watch.has_changed());
+}
+
+TEST_F(change_watch, of_nothing_is_an_error) {
+  EXPECT_THROW(base::change_watch(-1, "nothing"), base::io_error);
+}
+
 TEST_F(change_watch, sees_a_write_right_after_another) {
   // Without waiting, most of these fall into the same tick.
   const base::file_handle file = open(O_RDONLY);

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/process.h"
+
 namespace base {
 
 template <typename T>
@@ -28,6 +30,8 @@ class conveyor {
   conveyor(std::size_t slots, std::function<bool(T&)> make)
       : shared_(std::make_shared<shared>(slots)), make_(std::move(make)) {
     made_.reserve(slots);  // so that a thread of ours never lacks the memory to hand something on
+    // The program's handlers are for the program's threads.
+    const held_back_signals in_new_threads(signals::all);
     try {
       thread_ = std::thread([this] { run(); });
     } catch (const std::system_error&) {

@@ -102,4 +102,19 @@ TEST(conveyor, feeds_several_threads) {
   EXPECT_EQ(sum, 10'000L * 9'999 / 2);
 }
 
+TEST(conveyor, leaves_signals_to_the_threads_of_the_program) {
+  sigset_t of_maker{};
+  sigset_t before{};
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  base::conveyor<int> belt(1, [&](int&) {
+    ::pthread_sigmask(SIG_SETMASK, nullptr, &of_maker);
+    return false;
+  });
+  EXPECT_EQ(belt.next(), nullptr);
+  EXPECT_EQ(::sigismember(&of_maker, SIGALRM), 1);
+  sigset_t after{};
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  EXPECT_EQ(::sigismember(&after, SIGALRM), ::sigismember(&before, SIGALRM));
+}
+
 }  // namespace

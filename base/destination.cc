@@ -240,19 +240,10 @@ file_handle open_existing(const std::string& path) {
   return file_handle(fd);
 }
 
-void refuse_input(const struct stat& out, const std::string& name, const std::string& input_path) {
-  if (input_path.empty()) {
-    return;
-  }
-  const struct stat in = stat_path(input_path);
-  if (is_same_file(in, out)) {
-    throw io_error(name + ": is the input; give another file for the output");
-  }
-  if (is_loop_device_on(out, in)) {
-    throw io_error(name + ": is a loop device on the input; give another file for the output");
-  }
-  if (is_loop_device_on(in, out)) {
-    throw io_error(name + ": is the file beneath the input; give another file for the output");
+void refuse_input_at(const struct stat& out, const std::string& name,
+                     const std::string& input_path) {
+  if (!input_path.empty()) {
+    refuse_input(out, name, stat_path(input_path));
   }
 }
 
@@ -260,7 +251,7 @@ std::unique_ptr<destination> open_stream(const std::string& name, int fd,
                                          const std::string& input_path) {
   struct stat info {};
   if (::fstat(fd, &info) == 0) {
-    refuse_input(info, name, input_path);
+    refuse_input_at(info, name, input_path);
   }
   return std::make_unique<stream>(name, fd);
 }
@@ -317,7 +308,7 @@ std::unique_ptr<destination> open_destination(const std::string& path,
     return open_new(path);
   }
   const struct stat info = stat_of(file.fd(), path);
-  refuse_input(info, path, input_path);
+  refuse_input_at(info, path, input_path);
   if (S_ISREG(info.st_mode)) {
     return open_over(path, std::move(file), info);
   }

@@ -12,4 +12,8 @@ std::string system_message(const std::string& what, int error_number, const std:
   return message;
 }
 
+std::string first_line(const std::string& message) {
+  return message.substr(0, message.find('\n'));
+}
+
 }  // namespace base

@@ -38,6 +38,9 @@ class usage_error : public error {
   using error::error;
 };
 
+// A message without what to do.
+std::string first_line(const std::string& message);
+
 // "FILE: No such file or directory", and after it what to do, if anything is known.
 std::string system_message(const std::string& what, int error_number,
                            const std::string& advice = "");

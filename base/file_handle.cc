@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +16,22 @@ namespace {
 void wait_until_ready(int fd, short event) {
   pollfd ready{fd, event, 0};
   ::poll(&ready, 1, -1);
+}
+
+// By pread or pwrite; `if_none` is what it means that nothing was moved.
+template <typename Byte, typename Move>
+int move_all_at(std::uint64_t offset, Byte* bytes, std::size_t size, int if_none, Move move) {
+  while (size > 0) {
+    const ssize_t moved = retry([&] { return move(bytes, size, static_cast<off_t>(offset)); });
+    if (moved <= 0) {
+      return moved == 0 ? if_none : errno;
+    }
+    const auto count = static_cast<std::size_t>(moved);
+    bytes += count;
+    offset += count;
+    size -= count;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -104,6 +121,17 @@ std::size_t read_up_to(int fd, char* data, std::size_t size, const std::string& 
   return done;
 }
 
+int read_at(int fd, std::uint64_t offset, void* into, std::size_t size) {
+  return move_all_at(offset, static_cast<char*>(into), size, EIO,
+                     [&](char* to, std::size_t n, off_t at) { return ::pread(fd, to, n, at); });
+}
+
+int write_at(int fd, std::uint64_t offset, const void* from, std::size_t size) {
+  return move_all_at(
+      offset, static_cast<const char*>(from), size, ENOSPC,
+      [&](const char* bytes, std::size_t n, off_t at) { return ::pwrite(fd, bytes, n, at); });
+}
+
 void sync_file(int fd, const std::string& name) {
   // Pipes and most character devices have nothing to put anywhere.
   if (retry([&] { return ::fsync(fd); }) != 0 && errno != EINVAL && errno != EROFS) {
@@ -116,6 +144,10 @@ void check_close(int fd, const std::string& name) {
   if (copy < 0 || ::close(copy) != 0) {
     throw io_error(system_message(name, errno));
   }
+}
+
+std::string number_text(dev_t device) {
+  return std::to_string(major(device)) + ":" + std::to_string(minor(device));
 }
 
 bool is_same_file(const struct stat& a, const struct stat& b) {

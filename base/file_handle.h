@@ -61,6 +61,11 @@ void write_all(int fd, const char* data, std::size_t size, const std::string& na
 // not; throws io_error naming `name`.
 std::size_t read_up_to(int fd, char* data, std::size_t size, const std::string& name);
 
+// These move all bytes at an offset of a regular file or block device, and give 0 or what the
+// system refused with: an errno, EIO where the file ends before.
+[[nodiscard]] int read_at(int fd, std::uint64_t offset, void* into, std::size_t size);
+[[nodiscard]] int write_at(int fd, std::uint64_t offset, const void* from, std::size_t size);
+
 // Puts what was written on stable storage, if it is of a kind that has any; throws io_error naming
 // `name`.
 void sync_file(int fd, const std::string& name);
@@ -70,6 +75,9 @@ void check_close(int fd, const std::string& name);
 
 // Whether the two are one file, or nodes of one device.
 bool is_same_file(const struct stat& a, const struct stat& b);
+
+// How the kernel writes the number of a device: "MAJOR:MINOR".
+std::string number_text(dev_t device);
 
 // What an open file is; throws io_error naming `name`.
 struct stat stat_of(int fd, const std::string& name);

@@ -76,6 +76,20 @@ TEST(file_handle, explains_a_descriptor_that_cannot_be_written_to) {
             "FILE: Bad file descriptor\nIt is closed, or was opened for reading only.");
 }
 
+TEST(file_handle, moves_all_bytes_at_an_offset_or_says_why_not) {
+  const base::test::temporary_folder folder;
+  const base::file_handle file(
+      ::open((folder / "file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  EXPECT_EQ(base::write_at(file.fd(), 3, "hello", 5), 0);
+  std::string read(5, ' ');
+  EXPECT_EQ(base::read_at(file.fd(), 3, read.data(), read.size()), 0);
+  EXPECT_EQ(read, "hello");
+  EXPECT_EQ(base::read_at(file.fd(), 4, read.data(), read.size()), EIO);
+  EXPECT_EQ(base::read_at(file.fd(), 8, read.data(), 0), 0);
+  EXPECT_EQ(base::read_at(-1, 0, read.data(), 1), EBADF);
+  EXPECT_EQ(base::write_at(-1, 0, "x", 1), EBADF);
+}
+
 TEST(file_handle, leaves_a_descriptor_open_whose_close_it_checks) {
   const base::file_handle file(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   base::check_close(file.fd(), "FILE");

@@ -9,8 +9,13 @@
 
 namespace base {
 
+// The file beneath the loop device of this folder in /sys; empty if there is none. Throws io_error
+// if that can't be found out.
+std::string backing_file(const std::string& device);
+
 // The loop device that has this file attached, "/dev/loop3"; empty if none has. Asks
-// /sys/block/loop*/loop/backing_file, so a file that was renamed since is not found there.
+// /sys/block/loop*/loop/backing_file, so a file that was renamed since is not found there. Throws
+// io_error if that can't be found out.
 std::string loop_device_on(const struct stat& file);
 
 // Throws io_error naming `name` if one has: for who is about to write to the file.
@@ -22,5 +27,9 @@ void refuse_read_only(int fd, const std::string& name);
 
 // Whether `device` is a loop device that has this file attached.
 bool is_loop_device_on(const struct stat& device, const struct stat& file);
+
+// Throws io_error naming `name`, the output, if it is the input, or one of them is a loop device on
+// the other.
+void refuse_input(const struct stat& out, const std::string& name, const struct stat& in);
 
 }  // namespace base

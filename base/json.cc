@@ -3,28 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/utf8.h"
+
 namespace base {
-namespace {
-
-// Bytes of the UTF-8 sequence at the beginning of `text`; 0 if that is none.
-std::size_t sequence_length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead < 0x80   ? 1
-                             : lead < 0xC2 ? 0
-                             : lead < 0xE0 ? 2
-                             : lead < 0xF0 ? 3
-                             : lead < 0xF5 ? 4
-                                           : 0;
-  if (length > text.size()) {
-    return 0;
-  }
-  const bool followed =
-      std::all_of(text.begin() + (length != 0), text.begin() + static_cast<std::ptrdiff_t>(length),
-                  [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; });
-  return followed ? length : 0;
-}
-
-}  // namespace
 
 void json_writer::begin_value(std::string_view name) {
   if (!level_has_values_.empty()) {
@@ -99,7 +80,7 @@ void json_writer::quoted(std::string_view text) {
   static constexpr char hex[] = "0123456789abcdef";
   out_ << "\"";
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = sequence_length(text.substr(at));
+    const std::size_t length = utf8_length(text.substr(at));
     if (length != 1) {
       // A file name may hold any bytes; JSON is UTF-8.
       out_ << (length == 0 ? "\\ufffd" : text.substr(at, length));

@@ -120,6 +120,9 @@ void ordered_printer::print(std::uint64_t number, const text& piece, std::except
     lock.unlock();
     try {
       out_ << piece.view();
+      if (hear_) {
+        hear_(piece.view());
+      }
     } catch (...) {
       failure = std::current_exception();
     }

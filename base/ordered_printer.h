@@ -34,6 +34,9 @@ class ordered_printer {
   // threw; all pieces before that one have gone to the output.
   void put(text_maker make);
 
+  // Has each piece that was printed handed over too, in order. Before the first put().
+  void also(std::function<void(std::string_view)> hear) { hear_ = std::move(hear); }
+
   // Waits until all is printed, and throws as put() does. Nothing may follow.
   void finish();
 
@@ -50,6 +53,7 @@ class ordered_printer {
   void wake_all();
 
   output& out_;
+  std::function<void(std::string_view)> hear_;
   std::mutex mutex_;
   std::condition_variable has_room_;     // for put() and finish()
   std::condition_variable has_pieces_;   // for threads with nothing to do

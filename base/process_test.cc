@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -115,10 +116,70 @@ TEST(process, makes_a_file_size_limit_a_write_error) {
   });
 }
 
-TEST(process, gives_a_slot_back_with_each_doomed_file) {
+TEST(process, waits_for_a_child_before_a_signal_ends_it) {
+  const temporary_folder folder;
+  testing::internal::CaptureStderr();
+  const pid_t process = start_child([&] {
+    base::take_care_of_signals();
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    const pid_t child = start_child([&] {
+      ::close(ends[0]);
+      char byte = 0;
+      EXPECT_EQ(::read(ends[1], &byte, 1), 0);
+      base::test::write_file(folder / "done", "");
+      ::_exit(3);
+    });
+    const base::awaited_child awaited(child, ends[0], "it has failed");
+    ::raise(SIGTERM);
+  });
+  EXPECT_EQ(status_of(process), 128 + SIGTERM);
+  EXPECT_EQ(folder.names(), std::set<std::string>{"done"});
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "it has failed\n");
+}
+
+TEST(process, does_not_wait_for_a_child_that_is_awaited_no_more) {
+  const pid_t process = start_child([&] {
+    base::take_care_of_signals();
+    { const base::awaited_child awaited(::getppid(), -1, "said"); }
+    ::raise(SIGTERM);
+  });
+  EXPECT_EQ(status_of(process), 128 + SIGTERM);
+}
+
+TEST(process, can_wait_for_children_though_their_signal_was_ignored) {
+  in_child([] {
+    ::signal(SIGCHLD, SIG_IGN);
+    base::take_care_of_signals();
+    EXPECT_EQ(status_of(start_child([] { ::_exit(7); })), 7);
+  });
+}
+
+TEST(process, holds_signals_back) {
+  const temporary_folder folder;
+  const pid_t process = start_child([&] {
+    const base::held_back_signals held_back;
+    ::raise(SIGTERM);
+    base::test::write_file(folder / "still there", "");
+  });
+  EXPECT_EQ(status_of(process), 128 + SIGTERM);
+  EXPECT_EQ(folder.names(), std::set<std::string>{"still there"});
+  const pid_t other = start_child([&] {
+    {
+      const base::held_back_signals held_back;
+      ::raise(SIGTERM);
+    }
+    base::test::write_file(folder / "not there", "");
+  });
+  EXPECT_EQ(status_of(other), 128 + SIGTERM);
+  EXPECT_EQ(folder.names().size(), 1U);
+}
+
+TEST(process, gives_a_slot_back_with_each_object) {
   for (int i = 0; i < 100; ++i) {
     const base::doomed_file one(-1, "x");
     const base::doomed_file two(-1, "y");
+    const base::awaited_child three(-1, -1, "");
   }
 }
 

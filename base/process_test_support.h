@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <exception>
+#include <fstream>
+#include <optional>
 #include <string>
 
 namespace base::test {
@@ -18,6 +21,8 @@ constexpr uid_t nobody = 65534;
 // A child that runs `action` and ends with status 0, or 1 if an expectation failed.
 template <typename Action>
 pid_t start_child(Action action) {
+  std::fflush(
+      nullptr);  // else the child writes once more what is pending, wherever that leads then
   const pid_t pid = ::fork();
   if (pid == 0) {
     try {
@@ -50,6 +55,13 @@ inline void become_nobody() {
   ASSERT_EQ(::setuid(nobody), 0);
 }
 
+// The only child of this process; none where the kernel does not list them.
+inline std::optional<pid_t> only_child() {
+  std::ifstream children("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+  pid_t child = 0;
+  return children >> child ? std::optional(child) : std::nullopt;
+}
+
 // Something mounted on `path` until the object goes.
 class bind_mount {
  public:
@@ -73,6 +85,19 @@ class bind_mount {
 }  // namespace base::test
 
 // NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TESTS_ARE_SANITIZED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TESTS_ARE_SANITIZED 1
+#endif
+#ifdef TESTS_ARE_SANITIZED
+#define SKIP_IF_SANITIZED(why) GTEST_SKIP() << "skipped: a sanitizer " << (why)
+#else
+#define SKIP_IF_SANITIZED(why) static_cast<void>(0)
+#endif
+
 #define SKIP_UNLESS_ROOT()              \
   if (::geteuid() != 0) {               \
     GTEST_SKIP() << "only root can do"; \

@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <thread>
+#include <vector>
 
 #include "base/error.h"
 #include "base/in_use.h"
@@ -39,6 +42,16 @@ bool for_writing(const storage_opening& how) {
     refuse_read_only(device.fd(), path);
   }
   throw io_error(system_message(path, error, error == EBUSY ? how.if_busy : ""));
+}
+
+void fill_with_zeros(int fd, std::uint64_t bytes, const std::string& name) {
+  const std::vector<char> zeros(std::min<std::uint64_t>(bytes, 1 << 20));
+  for (std::uint64_t done = 0; done < bytes;) {
+    const std::uint64_t part = std::min<std::uint64_t>(bytes - done, zeros.size());
+    write_all(fd, zeros.data(), part, name);
+    done += part;
+  }
+  sync_file(fd, name);
 }
 
 }  // namespace
@@ -79,6 +92,26 @@ file_handle open_storage(const std::string& path, const storage_opening& how) {
   return file;
 }
 
+void make_storage(const std::string& path, std::uint64_t bytes, making how) {
+  file_handle file(
+      retry([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666); }));
+  if (!file.is_open()) {
+    throw io_error(system_message(path, errno,
+                                  errno == EEXIST ? "Remove it first, or give another name." : ""));
+  }
+  try {
+    if (how == making::filled) {
+      fill_with_zeros(file.fd(), bytes, path);
+    } else if (::ftruncate(file.fd(), static_cast<off_t>(bytes)) != 0) {
+      throw io_error(system_message(path, errno));
+    }
+    file.close(path);
+  } catch (...) {
+    ::unlink(path.c_str());
+    throw;
+  }
+}
+
 void lock_file(int fd, lock kind, const std::string& name) {
   int result = 0;
   do {
@@ -90,6 +123,19 @@ void lock_file(int fd, lock kind, const std::string& name) {
                                  "Wait until that has finished, or give another file."
                                : ": another program is writing to it\n"
                                  "Wait until that has finished."));
+  }
+}
+
+void hold_storage(int fd, const storage_opening& how, const std::string& name) {
+  const struct stat info = stat_of(fd, name);
+  if (!S_ISREG(info.st_mode)) {
+    return;
+  }
+  if (for_writing(how)) {
+    refuse_attached(info, name);
+  }
+  if ((how.flags & O_EXCL) != 0) {
+    lock_file(fd, for_writing(how) ? lock::for_writing : lock::for_reading, name);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,18 +47,28 @@ class text {
   std::size_t used_ = 0;
 };
 
+inline constexpr std::array<char, 200> two_digits = [] {
+  std::array<char, 200> digits{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    digits[2 * i] = static_cast<char>('0' + i / 10);
+    digits[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return digits;
+}();
+
 // Writes numbers most of which are near the one before: those that have all but their last two
-// digits in common with it cost a copy and no division of their own.
+// digits in common with it cost a copy and no division of their own, and those that have all but
+// their last ten digits in common a few.
 class near_numbers {
  public:
   // put() may write to so many bytes, though fewer count.
-  static constexpr std::size_t longest = 10;
+  static constexpr std::size_t longest = 26;
 
   // Returns where the number ends.
-  char* put(char* at, std::uint32_t number) {
-    const std::uint32_t hundreds = number / 100;
-    if (hundreds != hundreds_) {
-      begin_hundred(hundreds);
+  char* put(char* at, std::uint64_t number) {
+    const std::uint64_t hundreds = number / 100;
+    if (hundreds != hundreds_ || !is_kept_) {
+      return put_far(at, number, hundreds);
     }
     std::memcpy(at, kept_.data(), kept_.size());
     if (number < 10) {
@@ -69,20 +80,50 @@ class near_numbers {
   }
 
  private:
-  static constexpr std::array<char, 200> two_digits = [] {
-    std::array<char, 200> digits{};
-    for (std::size_t i = 0; i < 100; ++i) {
-      digits[2 * i] = static_cast<char>('0' + i / 10);
-      digits[2 * i + 1] = static_cast<char>('0' + i % 10);
-    }
-    return digits;
-  }();
+  char* put_far(char* at, std::uint64_t number, std::uint64_t hundreds);
+  char* put_all_digits(char* at, std::uint64_t number);
 
-  void begin_hundred(std::uint32_t hundreds);
-
-  std::array<char, 8> kept_{};  // the digits of hundreds_, none for 0
+  // The digits of hundreds_, none for 0; kept when they come for the second time in a row.
+  std::array<char, 24> kept_{};
   std::size_t length_ = 0;
-  std::uint32_t hundreds_ = 0;
+  bool is_kept_ = false;
+  std::uint64_t hundreds_ = 0;
+
+  // The digits of the last number that had more than ten, without the last ten.
+  std::array<char, 16> upper_digits_{};
+  std::size_t upper_length_ = 0;
+  std::uint64_t upper_ = 0;
 };
+
+// Writes numbers most of which are the same as the one before.
+class same_numbers {
+ public:
+  // put() may write to so many bytes, though fewer count.
+  static constexpr std::size_t longest = 24;
+
+  // Returns where the number ends.
+  char* put(char* at, std::uint64_t number, int base = 10) {
+    if (number != number_ || length_ == 0) {
+      number_ = number;
+      length_ = static_cast<std::size_t>(
+          std::to_chars(kept_.data(), kept_.data() + kept_.size(), number, base).ptr -
+          kept_.data());
+    }
+    std::memcpy(at, kept_.data(), kept_.size());
+    return at + length_;
+  }
+
+ private:
+  std::array<char, longest> kept_{};
+  std::size_t length_ = 0;
+  std::uint64_t number_ = 0;
+};
+
+// Writes a number in hexadecimal, as to_chars() does. Returns where it ends; 16 bytes may be
+// written to.
+char* put_hexadecimal(char* at, std::uint64_t number);
+
+// The letters of ASCII; all else stays, whatever the locale.
+std::string in_lower_case(std::string text);
 
 }  // namespace base

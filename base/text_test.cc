@@ -53,4 +53,46 @@ TEST(near_numbers, agree_with_the_standard_library) {
   EXPECT_EQ(put(numbers, UINT32_MAX), "4294967295");
 }
 
+TEST(near_numbers, agree_with_the_standard_library_far_apart) {
+  base::near_numbers numbers;
+  std::uint64_t number = 1;
+  for (int i = 0; i < 20000; ++i) {
+    number = i % 100 == 99 ? number * 7 % 1'000'000'000'000'000'007 : number + 65536;
+    char text[base::near_numbers::longest];
+    ASSERT_EQ(std::string(text, numbers.put(text, number)), std::to_string(number));
+  }
+  for (std::uint64_t power = 1; power <= UINT64_MAX / 10; power *= 10) {
+    for (const std::uint64_t near : {power - 1, power, power + 1, UINT64_MAX - power}) {
+      char text[base::near_numbers::longest];
+      ASSERT_EQ(std::string(text, numbers.put(text, near)), std::to_string(near));
+    }
+  }
+}
+
+TEST(same_numbers, agree_with_the_standard_library) {
+  base::same_numbers numbers;
+  for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{0}, std::uint64_t{7},
+                                     std::uint64_t{7}, std::uint64_t{0}, UINT64_MAX, UINT64_MAX}) {
+    char text[base::same_numbers::longest];
+    EXPECT_EQ(std::string(text, numbers.put(text, number)), std::to_string(number));
+  }
+}
+
+TEST(put_hexadecimal, agrees_with_the_standard_library) {
+  for (int shift = 0; shift < 64; ++shift) {
+    for (const std::uint64_t number :
+         {std::uint64_t{1} << shift, (std::uint64_t{1} << shift) - 1, UINT64_MAX >> shift}) {
+      char got[16];
+      char expected[16];
+      EXPECT_EQ(std::string_view(got, base::put_hexadecimal(got, number)),
+                std::string_view(expected, std::to_chars(expected, expected + 16, number, 16).ptr));
+    }
+  }
+}
+
+TEST(in_lower_case, changes_the_letters_of_ascii_alone) {
+  EXPECT_EQ(base::in_lower_case("Check_POINT @[`{19Z\xc3\x84"), "check_point @[`{19z\xc3\x84");
+  EXPECT_EQ(base::in_lower_case(""), "");
+}
+
 }  // namespace

@@ -1,5 +1,9 @@
 #include "benchmarks/contents_options.h"
 
+#include <algorithm>
+#include <iterator>
+#include <stdexcept>
+
 #include "base/error.h"
 #include "era/format/superblock.h"
 
@@ -18,8 +22,8 @@ pattern parse_pattern(const cli::arguments& given) {
 
 }  // namespace
 
-std::vector<cli::option> with_contents_options(const std::vector<cli::option>& more) {
-  std::vector<cli::option> all = {
+cli::command with_contents_options(cli::command command) {
+  constexpr cli::option of_contents[] = {
       {0, "blocks", "N", "data blocks (1000000)"},
       {0, "block-size", "SECTORS", "sectors of a data block (128)"},
       {0, "eras", "N", "the last era, which is closed (100)"},
@@ -27,8 +31,15 @@ std::vector<cli::option> with_contents_options(const std::vector<cli::option>& m
       {0, "density", "PERCENT", "how many of the blocks an era wrote (5)"},
       {0, "pattern", "NAME", "which: random (default), runs or hot"},
       {0, "seed", "N", "of the random numbers (1)"}};
-  all.insert(all.end(), more.begin(), more.end());
-  return all;
+  const auto end = std::end(command.options);
+  const auto own_end = std::find_if(std::begin(command.options), end,
+                                    [](const cli::option& o) { return o.name == nullptr; });
+  if (end - own_end < static_cast<std::ptrdiff_t>(std::size(of_contents))) {
+    throw std::length_error("more options than a command can have");
+  }
+  std::copy_backward(std::begin(command.options), own_end, own_end + std::size(of_contents));
+  std::copy(std::begin(of_contents), std::end(of_contents), std::begin(command.options));
+  return command;
 }
 
 contents parse_contents(const cli::arguments& given) {

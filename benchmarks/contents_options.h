@@ -2,15 +2,13 @@
 // the same words give an image and its XML. Thread safe: no state.
 #pragma once
 
-#include <vector>
-
 #include "benchmarks/contents.h"
 #include "bin/command_line.h"
 
 namespace bench {
 
-// Those of the contents, then `more`.
-std::vector<cli::option> with_contents_options(const std::vector<cli::option>& more);
+// A command with the options of the contents, and then its own.
+cli::command with_contents_options(cli::command command);
 
 // Throws base::usage_error.
 contents parse_contents(const cli::arguments& given);

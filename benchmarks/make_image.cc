@@ -7,12 +7,13 @@
 
 namespace {
 
-const cli::command command{
-    "make_image", "[options] FILE",
-    "Writes metadata with made-up eras and writesets to FILE, anew; the same for the same options.",
-    bench::with_contents_options(
-        {{0, "order", "NAME", "of the blocks: sequential (default), as restored, or aged"},
-         {0, "metadata-blocks", "N", "size of FILE in blocks of 4096 bytes (what is needed)"}})};
+const cli::command command = bench::with_contents_options(
+    {"make_image",
+     "[options] FILE",
+     "Writes metadata with made-up eras and writesets to FILE, anew; the same for the same "
+     "options.",
+     {{0, "order", "NAME", "of the blocks: sequential (default), as restored, or aged"},
+      {0, "metadata-blocks", "N", "size of FILE in blocks of 4096 bytes (what is needed)"}}});
 
 cli::exit_status make_image(const cli::arguments& given) {
   const bench::contents what = bench::parse_contents(given);

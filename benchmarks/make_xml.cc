@@ -6,13 +6,13 @@
 
 namespace {
 
-const cli::command command{
-    "make_xml", "[options] {FILE|-}",
-    "Writes the XML of metadata with made-up eras and writesets to FILE, anew.",
-    bench::with_contents_options(
-        {{0, "compact", nullptr, "leave out unset bits and eras of 0, as era_dump --compact does"},
-         {0, "order", "NAME", "has no effect here: XML is the same for both orders of blocks"},
-         {0, "metadata-blocks", "N", "has no effect here"}})};
+const cli::command command = bench::with_contents_options(
+    {"make_xml",
+     "[options] {FILE|-}",
+     "Writes the XML of metadata with made-up eras and writesets to FILE, anew.",
+     {{0, "compact", nullptr, "leave out unset bits and eras of 0, as era_dump --compact does"},
+      {0, "order", "NAME", "has no effect here: XML is the same for both orders of blocks"},
+      {0, "metadata-blocks", "N", "has no effect here"}}});
 
 cli::exit_status make_xml(const cli::arguments& given) {
   const bench::contents what = bench::parse_contents(given);

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "benchmarks/image.h"
 #include "benchmarks/xml_lines.h"
-#include "era/list/list_format.h"
+#include "era/list/list_forms.h"
 #include "era/read/era_reader.h"
 #include "era/xml/xml_formatter.h"
 #include "era/xml/xml_reader.h"
@@ -110,8 +110,9 @@ BENCHMARK(fold_last_written);
 void fold_written_since(benchmark::State& state) {
   loaded_image image;
   std::vector<std::uint64_t> words(nr_blocks / pd::bits_per_word);
+  base::no_progress silent;
   for (auto _ : state) {
-    image.eras().written_since(95, words);
+    image.eras().written_since(95, words, silent);
     benchmark::DoNotOptimize(words.data());
   }
   count_items(state, nr_blocks);
@@ -136,16 +137,22 @@ class memory_file {
 void print_list(benchmark::State& state, const era::list_format& format) {
   era::metadata_file file(const_cast<pd::memory_device&>(some_image()));
   era::strict_sink sink("memory");
-  const era::written_list list =
-      era::list_written_blocks(file, era::metadata_state::live, 95, sink);
+  base::no_progress silent;
+  const era::styled_list list{
+      era::list_written_blocks(file, era::metadata_state::live, {95}, sink, silent), {}};
   for (auto _ : state) {
     base::output out("/dev/null");
-    era::print_list(format, list, out);
+    era::print_list(format, list, out, silent);
   }
   count_items(state, nr_blocks);
 }
 BENCHMARK_CAPTURE(print_list, xml, era::xml_list);
 BENCHMARK_CAPTURE(print_list, json, era::json_list);
+BENCHMARK_CAPTURE(print_list, rbd_diff, era::rbd_diff_list);
+BENCHMARK_CAPTURE(print_list, ddrescue, era::ddrescue_list);
+BENCHMARK_CAPTURE(print_list, extentlist, era::extent_list);
+BENCHMARK_CAPTURE(print_list, bmap, era::bmap_list);
+BENCHMARK_CAPTURE(print_list, ranges, era::ranges_list);
 
 void format_bits(benchmark::State& state) {
   bench::bit_stream stream(some_contents(), 0);
@@ -223,9 +230,11 @@ void scan_xml(benchmark::State& state) {
   const std::string text = document(state.range(0) != 0, nr_blocks);
   const memory_file file(text);
   counting_sink sink;
+  base::no_progress silent;
   for (auto _ : state) {
     file.rewind();
-    era::read_xml(file.fd(), "memory", sink, [](const std::string&) {});
+    era::read_xml(
+        {file.fd(), "memory"}, sink, [](const std::string&) {}, silent);
     benchmark::DoNotOptimize(sink.count());
   }
   count_bytes(state, text.size());

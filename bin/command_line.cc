@@ -117,14 +117,15 @@ std::string taken_by(const std::string& spelt, const std::string& value, const c
 }
 
 void check_files(const command& spec, const std::vector<std::string>& files) {
-  const std::size_t most = spec.takes_input ? 1 : 0;
-  if (files.size() > most) {
-    throw base::usage_error(
-        "unexpected argument '" + files[most] + "'; " +
-        (spec.takes_input ? "one input file is read." : "files are given by options."));
+  if (files.size() > spec.most_files) {
+    throw base::usage_error("unexpected argument '" + files[spec.most_files] + "'; " +
+                            (spec.most_files == 0   ? "files are given by options."
+                             : spec.most_files == 1 ? "one input file is read."
+                                                    : "see the synopsis for what is given."));
   }
-  if (!files.empty() && files.front().empty()) {
-    throw base::usage_error("the name of the input file is empty.");
+  if (std::find(files.begin(), files.end(), "") != files.end()) {
+    throw base::usage_error(spec.most_files == 1 ? "the name of the input file is empty."
+                                                 : "an argument is empty.");
   }
 }
 
@@ -145,6 +146,32 @@ std::uint64_t arguments::number(const std::string& name, std::uint64_t max) cons
   return *parsed;
 }
 
+std::optional<std::uint64_t> arguments::positive_number(const std::string& name,
+                                                        std::uint64_t max) const {
+  if (!has(name)) {
+    return std::nullopt;
+  }
+  const std::uint64_t found = number(name, max);
+  if (found == 0) {
+    throw base::usage_error("--" + name + " must be more than 0.");
+  }
+  return found;
+}
+
+std::uint64_t arguments::size(const std::string& name) const {
+  const std::string text = value(name);
+  const auto parsed = base::parse_size(text, INT64_MAX);
+  if (!parsed) {
+    throw base::usage_error("option '--" + name + "': '" + text +
+                            "' is not a size below 2^63 bytes, such as 65536, 128s, 64k or 1M.");
+  }
+  if (*parsed == 0 || *parsed % 512 != 0) {
+    throw base::usage_error("option '--" + name + "': " + text +
+                            " is not a positive multiple of a sector, 512 bytes.");
+  }
+  return *parsed;
+}
+
 std::string arguments::choice(const std::string& name,
                               const std::vector<std::string>& choices) const {
   const std::string chosen = value(name, choices.front());
@@ -156,6 +183,15 @@ std::string arguments::choice(const std::string& name,
     throw base::usage_error("option '--" + name + "': '" + chosen + "' is not " + expected + ".");
   }
   return chosen;
+}
+
+void arguments::exclude(const std::string& one, const std::vector<std::string>& others) const {
+  for (const std::string& other : others) {
+    if (has(one) && has(other)) {
+      throw base::usage_error(std::string("--").append(one) + " and --" + other +
+                              " exclude each other.");
+    }
+  }
 }
 
 const std::string& arguments::input() const {
@@ -170,6 +206,14 @@ const std::string& arguments::device_or_file() const {
     throw base::usage_error("-: standard input is not read; give a device or file.");
   }
   return input();
+}
+
+base::progress_bar::shown when_to_show_progress(const arguments& given) {
+  using shown = base::progress_bar::shown;
+  const std::string when = given.choice("progress", {"auto", "always", "never"});
+  return when == "never" || given.has("quiet") ? shown::never
+         : when == "always"                    ? shown::always
+                                               : shown::on_terminals;
 }
 
 arguments parse(const command& spec, int argc, const char* const* argv) {

@@ -7,10 +7,12 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "bin/options.h"
 
 namespace cli {
@@ -24,10 +26,23 @@ class arguments {
   // The value as a number; throws base::usage_error if it is none, or above `max`.
   std::uint64_t number(const std::string& name, std::uint64_t max) const;
 
+  // The same of a number that must be more than 0; none if the option was not given.
+  std::optional<std::uint64_t> positive_number(const std::string& name, std::uint64_t max) const;
+
+  // The value as a size in bytes, which must be a positive multiple of 512; throws
+  // base::usage_error.
+  std::uint64_t size(const std::string& name) const;
+
   // One of `choices`, the first if the option was not given; throws base::usage_error otherwise.
   std::string choice(const std::string& name, const std::vector<std::string>& choices) const;
 
+  // Throws base::usage_error if an option was given together with another one of these.
+  void exclude(const std::string& one, const std::vector<std::string>& others) const;
+
   bool has_input() const { return !files_.empty(); }
+
+  // All words that are not options, or of one.
+  const std::vector<std::string>& files() const { return files_; }
 
   // The input file; throws base::usage_error if there is none.
   const std::string& input() const;
@@ -41,6 +56,9 @@ class arguments {
   std::vector<std::string> files_;
   std::string mistaken_;  // which option took what may have been meant as the input, or empty
 };
+
+// When a bar is to be shown (--progress, and never with --quiet).
+base::progress_bar::shown when_to_show_progress(const arguments& given);
 
 // Throws base::usage_error.
 arguments parse(const command& spec, int argc, const char* const* argv);

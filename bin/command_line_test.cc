@@ -127,7 +127,7 @@ TEST(command_line, refuses_a_second_file) {
 
 TEST(command_line, refuses_any_file_where_options_name_them) {
   cli::command without_input = tool;
-  without_input.takes_input = false;
+  without_input.most_files = 0;
   EXPECT_EQ(refusal_of({"a"}, without_input),
             "unexpected argument 'a'; files are given by options.");
   EXPECT_NO_THROW(parse({"-q"}, without_input));

@@ -1,7 +1,7 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "bin/command_line.h"
-#include "bin/open_metadata.h"
+#include "bin/metadata_source.h"
 #include "era/check/check.h"
 #include "era/check/check_report.h"
 
@@ -9,27 +9,31 @@ namespace {
 
 constexpr cli::command command{
     "era_check",
-    "[options] {device|file}",
+    "[options] {device|file | --live NAME}",
     "Checks the metadata of an era device and reports every problem.",
     {cli::quiet_option,
      {0, "super-block-only", nullptr, "check the superblock alone"},
      cli::metadata_snapshot_option(
          "check what the metadata snapshot holds; the device may be live"),
+     cli::live_option,
+     cli::keep_option,
+     cli::replace_snapshot_option,
      {0, "ignore-non-fatal-errors", nullptr, "succeed if nothing worse is found"},
-     {0, "format", "FORMAT", "form of the report: text (default) or json"}}};
+     {0, "format", "FORMAT", "form of the report: text (default) or json"},
+     cli::progress_option}};
 
-std::unique_ptr<era::check_report> choose_report(const cli::arguments& given, base::output& out) {
+std::unique_ptr<era::check_report> choose_report(const cli::arguments& given,
+                                                 const std::string& file, base::output& out) {
   const std::string format = given.choice("format", {"text", "json"});
   if (given.has("quiet")) {
     return era::silent_report();
   }
-  return format == "json" ? era::json_report(out, given.input())
-                          : era::text_report(out, given.input());
+  return format == "json" ? era::json_report(out, file) : era::text_report(out, file);
 }
 
 // Empty if all is sound.
-std::string verdict(const era::check_summary& summary, const cli::arguments& given) {
-  const std::string& file = given.input();
+std::string verdict(const era::check_summary& summary, const std::string& file,
+                    const cli::arguments& given) {
   if (!summary.superblock_usable) {
     return file + ": " + summary.first_error + ".";
   }
@@ -40,10 +44,10 @@ std::string verdict(const era::check_summary& summary, const cli::arguments& giv
          base::counted(summary.nonfatal, "non-fatal error") + ", listed on standard output.";
 }
 
-era::check_summary check_all(pd::block_device& device, const cli::arguments& given,
+era::check_summary check_all(cli::metadata_source& source, const cli::arguments& given,
                              era::problem_sink& problems) {
-  base::progress_bar progress(!given.has("quiet"));
-  return era::check(device, {given.has("super-block-only"), cli::state_to_read(given)}, problems,
+  base::progress_bar progress(cli::when_to_show_progress(given));
+  return era::check(source.device(), {given.has("super-block-only"), source.state()}, problems,
                     progress);
 }
 
@@ -57,20 +61,20 @@ era::check_summary check_all(pd::block_device& device, const cli::arguments& giv
 }
 
 cli::exit_status check(const cli::arguments& given) {
-  const std::string& file = given.device_or_file();
+  cli::require_source(given);
   given.choice("format", {"text", "json"});
-  pd::file_device device = cli::open_metadata(file, command.name, cli::state_to_read(given));
+  cli::metadata_source source(given, command);
   base::output out("-");
-  const std::unique_ptr<era::check_report> report = choose_report(given, out);
+  const std::unique_ptr<era::check_report> report = choose_report(given, source.name(), out);
   era::bounded_sink problems(*report);
   era::check_summary summary;
   try {
-    summary = check_all(device, given, problems);
-    device.require_unchanged();
+    summary = check_all(source, given, problems);
+    source.finish();
   } catch (const std::exception& failure) {
     end_early(*report, out, failure);
   }
-  const std::string error = verdict(summary, given);
+  const std::string error = verdict(summary, source.name(), given);
   report->finish(summary, problems, error);
   out.commit();
   if (!error.empty()) {

@@ -78,7 +78,8 @@ void run_script(const std::string& file, era::simulator& simulator) {
   if (file == "-") {
     return run_script(STDIN_FILENO, "standard input", simulator);
   }
-  const base::file_handle script(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const base::file_handle script(
+      base::retry([&] { return ::open(file.c_str(), O_RDONLY | O_CLOEXEC); }));
   if (!script.is_open()) {
     throw base::io_error(base::system_message(file, errno));
   }

@@ -18,6 +18,9 @@ struct option {
 
 // Options that several tools have, so that they are spelt the same everywhere.
 constexpr option quiet_option{'q', "quiet", nullptr, "print nothing; the exit status says it"};
+constexpr option progress_option{0, "progress", "WHEN",
+                                 "show progress on standard error: auto (default; if it is a "
+                                 "terminal), always or never"};
 constexpr option output_option{'o', "output", "FILE", "write to FILE, not to standard output"};
 constexpr option metadata_snapshot_option(const char* help) {
   return {0, "metadata-snapshot", nullptr, help, "metadata-snap"};
@@ -31,7 +34,7 @@ struct command {
   const char* synopsis;          // after the name: "[options] {device|file}"
   const char* summary;           // one line, what it does
   option options[most_options];  // one without a name ends them; --help and --version are added
-  bool takes_input = true;       // one file besides the options
+  std::size_t most_files = 1;    // besides the options
 };
 
 // Those of the table, --help and --version.

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <new>
 #include <stdexcept>
 #include <string_view>
 
 #include "base/file_handle.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/message.h"
 #include "base/output.h"
 #include "base/process.h"
@@ -160,17 +160,6 @@ exit_status run_and_tell(const command& spec, int argc, const char* const* argv,
   return exit_status::failure;
 }
 
-// An exception takes memory too. The library sets some aside for them as it is loaded; where there
-// was none, throwing ends the process, and so does the `new` that does not throw. It is less than
-// this.
-bool can_throw() {
-  constexpr std::size_t more_than_is_set_aside = 128 * 1024;
-  void* volatile probe = std::malloc(more_than_is_set_aside);  // volatile: else it's optimized away
-  const bool got = probe != nullptr;
-  std::free(probe);
-  return got;
-}
-
 // Takes none, and so looks no closer at the command line than for the words alone.
 void say_that_memory_ran_out(const char* tool, int argc, const char* const* argv) {
   const bool quiet = std::any_of(
@@ -187,7 +176,7 @@ void say_that_memory_ran_out(const char* tool, int argc, const char* const* argv
 int run_tool(const command& spec, int argc, const char* const* argv,
              const std::function<exit_status(const arguments&)>& body) {
   base::prepare_process();
-  if (!can_throw()) {
+  if (!base::can_throw()) {
     say_that_memory_ran_out(spec.name, argc, argv);
     return static_cast<int>(exit_status::failure);
   }

@@ -19,15 +19,35 @@ constexpr owned elsewhere[] = {
     {"--repair", "era_dump"},
     {"--logical", "era_dump"},
     {"--compact", "era_dump"},
+    {"--pack", "era_dump"},
     {"--metadata-snapshot", "era_dump"},
     {"--written-since", "era_invalidate"},
+    {"--live", "era_invalidate"},
+    {"--cache", "era_cache_invalidate"},
+    {"--cache-metadata", "era_cache_invalidate"},
+    {"--list", "era_cache_invalidate"},
+    {"--allow-dirty", "era_cache_invalidate"},
+    {"--execute", "era_cache_invalidate"},
     {"--super-block-only", "era_check"},
     {"--ignore-non-fatal-errors", "era_check"},
     {"--input", "era_restore"},
     {"--all-written", "era_restore"},
+    {"--unpack", "era_restore"},
     {"--current-era", "era_restore"},
     {"--force", "era_restore"},
-    {"--verify", "era_simulate"},
+    {"--data-block-size", "era_repair"},
+    {"--nr-blocks", "era_repair"},
+    {"--device-size", "era_metadata_size"},
+    {"--block-size", "era_metadata_size"},
+    {"--writesets", "era_metadata_size"},
+    {"--verify", "era_copy"},
+    {"--consistent", "era_copy"},
+    {"--delta", "era_copy"},
+    {"--apply", "era_copy"},
+    {"--skip-equal", "era_copy"},
+    {"--control", "era_message"},
+    {"--svg", "era_stat"},
+    {"--regions", "era_stat"},
 };
 
 std::vector<std::string> names_of(const std::vector<option>& options) {
@@ -95,17 +115,17 @@ std::string most_alike(const std::string& wanted, const std::vector<std::string>
   return best;
 }
 
-// The option that was probably meant: one of which this is the beginning, one with the same words
-// in it, or the one most alike.
+// The option that was probably meant: one with the same words in it, one of which this is the
+// beginning, or the one most alike.
 std::string nearest(const std::string& wanted, const std::vector<std::string>& names) {
   if (wanted.size() >= shortest_beginning) {
     for (const std::string& name : names) {
-      if (name.starts_with(wanted)) {
+      if (has_parts_of(name, wanted)) {
         return name;
       }
     }
     for (const std::string& name : names) {
-      if (has_parts_of(name, wanted)) {
+      if (name.starts_with(wanted)) {
         return name;
       }
     }

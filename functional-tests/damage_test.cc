@@ -90,6 +90,11 @@ void for_each_cut(const std::string& image, Visitor visit) {
   }
 }
 
+// Sanitized tools take their time: each change is then met by every fourth question, in turn.
+std::size_t step() {
+  return harness::sanitized() && !harness::at_length() ? 4 : 1;
+}
+
 }  // namespace
 
 TEST_CASE("every used block of the images has a right checksum and is counted") {
@@ -123,8 +128,10 @@ TEST_CASE("one changed byte makes no reader give a wrong answer") {
   for (const auto& image : small_images) {
     const auto questions = harness::questions(harness::image_named(image));
     unsigned refusals = 0;
+    std::size_t first = 0;
     for_each_flip(image, used_blocks(image), [&](const flip&, const std::string& path) {
-      for (const auto& question : questions) {
+      for (std::size_t i = first++ % step(); i < questions.size(); i += step()) {
+        const auto& question = questions[i];
         const auto got = harness::run_bounded(question.arguments, path);
         const bool refused = harness::is_refusal(got, path);
         refusals += refused ? 1 : 0;
@@ -133,7 +140,7 @@ TEST_CASE("one changed byte makes no reader give a wrong answer") {
       }
     });
     // Each question needs more than one block, so that many were refused.
-    CHECK(refusals > questions.size());
+    CHECK(refusals * step() > questions.size());
   }
 }
 
@@ -167,11 +174,13 @@ TEST_CASE("era_check fails for metadata that was cut off") {
   }
 }
 
-TEST_CASE("no reader gives a wrong answer from metadata that was cut off") {
+TEST_CASE("no reader gives a wrong answer from metadata that was cut off", "[slow]") {
   for (const auto& image : small_images) {
     const auto questions = harness::questions(harness::image_named(image));
+    std::size_t first = 0;
     for_each_cut(image, [&](std::size_t size, const std::string& path) {
-      for (const auto& question : questions) {
+      for (std::size_t i = first++ % step(); i < questions.size(); i += step()) {
+        const auto& question = questions[i];
         const auto got = harness::run_bounded(question.arguments, path);
         INFO(question.text() << ": exit status " << got.status << ", stderr: " << got.err);
         if (size < harness::metadata_block_size) {

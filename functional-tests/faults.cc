@@ -1,80 +1,58 @@
 #include "faults.h"
 
 #include <cstdio>
+#include <cstdlib>
+#include <map>
 #include <stdexcept>
+#include <system_error>
+
+#include "fixtures.h"
 
 namespace faults {
 namespace {
 
-constexpr const char* source = R"(
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+using words = std::vector<std::string>;
 
-static int wanted(const char* fault) {
-  const char* given = getenv("FAULT");
-  return given != NULL && strcmp(given, fault) == 0;
+const harness::temporary_folder& folder() {
+  static const harness::temporary_folder made;
+  return made;
 }
 
-static int fail(int error) {
-  errno = error;
-  return -1;
-}
-
-int fsync(int fd) {
-  static int interrupted = 0;
-  struct stat info;
-  const int is_folder = fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
-  if (is_folder && wanted("fsync folder")) {
-    return fail(EIO);
-  }
-  if (!is_folder && wanted("wait")) {
-    for (;;) {
-      pause();
+// Variables that the processes started during its life have.
+class environment {
+ public:
+  explicit environment(std::map<std::string, std::string> variables)
+      : variables_(std::move(variables)) {
+    for (const auto& [name, value] : variables_) {
+      ::setenv(name.c_str(), value.c_str(), 1);
     }
   }
-  if (wanted("fsync interrupted") && interrupted++ == 0) {
-    return fail(EINTR);
+  ~environment() {
+    for (const auto& [name, value] : variables_) {
+      ::unsetenv(name.c_str());
+    }
   }
-  return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
-}
+  environment(const environment&) = delete;
+  environment& operator=(const environment&) = delete;
 
-int close(int fd) {
-  struct stat own, standard;
-  const int is_copy = fd > 2 && fstat(fd, &own) == 0 && fstat(1, &standard) == 0 &&
-                      own.st_dev == standard.st_dev && own.st_ino == standard.st_ino;
-  const int result = ((int (*)(int))dlsym(RTLD_NEXT, "close"))(fd);
-  return is_copy && wanted("close stdout") ? fail(EIO) : result;
-}
+ private:
+  std::map<std::string, std::string> variables_;
+};
 
-int renameat(int from_folder, const char* from, int to_folder, const char* to) {
-  if (wanted("rename")) {
-    return fail(EXDEV);
-  }
-  return ((int (*)(int, const char*, int, const char*))dlsym(RTLD_NEXT, "renameat"))(
-      from_folder, from, to_folder, to);
-}
-)";
+}  // namespace
 
-// Built once for each run of the tests.
 const std::string& library() {
-  static const harness::temporary_folder folder;
   static const std::string path = [] {
-    harness::write_file(folder / "faults.c", source);
-    const auto built = harness::run({COMPILER, "-x", "c", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o",
-                                     folder / "faults.so", folder / "faults.c", "-ldl"});
+    const auto built = harness::run({COMPILER, "-x", "c", "-D_GNU_SOURCE", "-O1", "-fno-builtin",
+                                     "-shared", "-fPIC", "-o", folder() / "faults.so",
+                                     SOURCE_FOLDER "/functional-tests/faults.c", "-ldl"});
     if (built.status != 0) {
       throw std::runtime_error("faults.c: " + built.err);
     }
-    return folder / "faults.so";
+    return folder() / "faults.so";
   }();
   return path;
 }
-
-}  // namespace
 
 bool available() {
   if (harness::sanitized()) {
@@ -84,10 +62,46 @@ bool available() {
   return true;
 }
 
-std::vector<std::string> with(const std::string& fault, const std::vector<std::string>& command) {
-  std::vector<std::string> all = {"env", "FAULT=" + fault, "LD_PRELOAD=" + library()};
+words with(const std::string& fault, const words& command) {
+  words all = {"env", "FAULT=" + fault, "LD_PRELOAD=" + library()};
   all.insert(all.end(), command.begin(), command.end());
   return all;
+}
+
+words with_unreadable_block(std::uint64_t block, const words& command) {
+  words all = {"env",
+               "FAULT_KIND=block",
+               "FAULT_EFFECT=error",
+               "FAULT_AT=" + std::to_string(block + 1),
+               "FAULT_NUMBER=" + std::to_string(EIO),
+               "LD_PRELOAD=" + library()};
+  all.insert(all.end(), command.begin(), command.end());
+  return all;
+}
+
+std::string text_of(const failure& what) {
+  const std::string number = what.effect == "error"
+                                 ? std::generic_category().message(what.number)
+                                 : what.effect + " " + std::to_string(what.number);
+  return what.kind + " " + std::to_string(what.at) + (what.lasts ? " and later: " : ": ") + number +
+         (what.uncached ? " (uncached)" : "");
+}
+
+outcome run(const failure& what, const words& command, const harness::run_options& options) {
+  const std::string counter = folder() / "calls";
+  harness::write_file(counter, std::string(sizeof(std::uint64_t), '\0'));
+  const environment for_child({{"LD_PRELOAD", library()},
+                               {"FAULT_COUNT", counter},
+                               {"FAULT_KIND", what.kind},
+                               {"FAULT_AT", std::to_string(what.at)},
+                               {"FAULT_EFFECT", what.effect},
+                               {"FAULT_NUMBER", std::to_string(what.number)},
+                               {"FAULT_LASTS", what.lasts ? "1" : ""},
+                               {"FAULT_UNCACHED", what.uncached ? "1" : ""}});
+  outcome found;
+  found.result = harness::run(command, options);
+  found.calls = fixtures::u64_at(harness::read_file(counter), 0);
+  return found;
 }
 
 }  // namespace faults

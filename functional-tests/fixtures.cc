@@ -191,28 +191,59 @@ harness::result call(const std::string& tool, const std::vector<std::string>& ar
   return harness::run(command, options);
 }
 
+// Of the device whose metadata the image "one_era" is.
+constexpr std::uint64_t origin_bytes = 64 << 20;
+
 bench::bench()
     : metadata(folder_ / "metadata"),
       xml(folder_ / "xml"),
       device(folder_ / "device"),
-      script(folder_ / "script") {
+      cache(folder_ / "cache"),
+      script(folder_ / "script"),
+      origin(folder_ / "origin"),
+      copy(folder_ / "copy"),
+      socket(folder_ / "socket"),
+      server_(socket, [](const std::string&) { return "0 131072 era 8 10/256 12 -\n"; }) {
   harness::image_named("one_era").unpack(metadata);
   harness::write_file(xml, example().xml());
   harness::make_zeroed(device, 1 << 20);
+  harness::make_zeroed(origin, origin_bytes);
+  harness::write_file(
+      cache, R"(<superblock uuid="" block_size="64" nr_cache_blocks="8" policy="" hint_width="4">
+<mappings>
+<mapping cache_block="5" origin_block="0" dirty="false"/>
+<mapping cache_block="6" origin_block="2" dirty="false"/>
+</mappings>
+</superblock>
+)");
   harness::write_file(script, "! status\n");
 }
 
 const std::string& bench::good_input(const std::string& tool) const {
-  return tool == "era_restore" ? xml : tool == "era_simulate" ? script : metadata;
+  static const std::map<std::string, const std::string bench::*> inputs = {
+      {"era_message", &bench::socket},
+      {"era_restore", &bench::xml},
+      {"era_simulate", &bench::script}};
+  const auto found = inputs.find(tool);
+  return found == inputs.end() ? metadata : this->*found->second;
 }
 
 std::vector<std::string> bench::arguments(const std::string& tool, const std::string& input,
                                           const std::vector<std::string>& more) const {
   auto all = more;
-  if (tool == "era_restore") {
+  if (tool == "era_restore" || tool == "era_repair") {
     all.insert(all.end(), {"-i", input, "-o", device});
+  } else if (tool == "era_cache_invalidate") {
+    all.insert(all.end(),
+               {"--cache-metadata", cache, "--allow-dirty", "--written-since", "0", input});
+  } else if (tool == "era_copy") {
+    all.insert(all.end(), {"--written-since", "0", input, origin, copy});
   } else if (tool == "era_invalidate") {
     all.insert(all.end(), {"--written-since", "1", input});
+  } else if (tool == "era_message") {
+    all.insert(all.end(), {"--control", input, "status"});
+  } else if (tool == "era_metadata_size") {
+    all.insert(all.end(), {"--used", input});
   } else {
     all.push_back(input);
   }

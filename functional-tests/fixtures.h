@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "control_server.h"
 #include "harness.h"
 
 namespace fixtures {
@@ -75,7 +76,11 @@ class bench {
   const std::string metadata;  // as a kernel left it
   const std::string xml;
   const std::string device;  // zeros, and large enough
+  const std::string cache;   // XML that maps the first data blocks of `metadata`
   const std::string script;  // prints a line, and touches no file
+  const std::string origin;  // zeros, as many as the device of `metadata` has bytes
+  const std::string copy;    // is not there
+  const std::string socket;  // of a server that answers every question
 
   const std::string& good_input(const std::string& tool) const;
 
@@ -85,6 +90,9 @@ class bench {
   harness::result read(const std::string& tool, const std::string& input,
                        const std::vector<std::string>& more = {},
                        const harness::run_options& options = {}) const;
+
+ private:
+  harness::control_server server_;
 };
 
 // The tools of thin-provisioning-tools, which have the names of ours: in the folder that the

@@ -129,7 +129,7 @@ TEST_CASE("restore writes over era metadata in any state, zeros and what nobody 
     const auto got = bench.read("era_dump", bench.device);
     CHECK_THAT(got.err, Contains("bad checksum in superblock: the magic number of era metadata is "
                                  "there") &&
-                            Contains("restore a dump with --all-written"));
+                            Contains("era_repair writes sound metadata"));
   }
   SECTION("that an interrupted restore has left") {
     fixtures::leave_interrupted_restore(bench.device);

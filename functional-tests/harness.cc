@@ -302,8 +302,9 @@ std::vector<image> load_images() {
   namespace fs = std::filesystem;
   std::vector<std::string> names;
   for (const auto& entry : fs::recursive_directory_iterator(IMAGE_FOLDER)) {
-    if (entry.path().extension() == ".json") {
-      names.push_back(entry.path().lexically_relative(IMAGE_FOLDER).replace_extension().string());
+    const auto name = entry.path().lexically_relative(IMAGE_FOLDER);
+    if (name.extension() == ".json" && *name.begin() != "cache") {
+      names.push_back(fs::path(name).replace_extension().string());
     }
   }
   std::sort(names.begin(), names.end());
@@ -339,13 +340,26 @@ std::string tool(const std::string& name) {
   return std::string(folder != nullptr ? folder : TOOL_FOLDER) + '/' + name;
 }
 
-bool sanitized() {
-  const char* value = std::getenv("ERA_SANITIZED");
+namespace {
+
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
   return value != nullptr && std::string(value) == "1";
 }
 
+}  // namespace
+
+bool sanitized() {
+  return is_set("ERA_SANITIZED");
+}
+
+bool at_length() {
+  return is_set("ERA_LONG");
+}
+
 const std::vector<std::string>& readers() {
-  static const std::vector<std::string> names = {"era_check", "era_dump", "era_invalidate"};
+  static const std::vector<std::string> names = {"era_check", "era_dump", "era_invalidate",
+                                                 "era_stat"};
   return names;
 }
 
@@ -356,8 +370,10 @@ const std::vector<std::string>& metadata_tools() {
 }
 
 const std::vector<std::string>& all_tools() {
-  static const std::vector<std::string> names = {"era_check", "era_dump", "era_invalidate",
-                                                 "era_restore", "era_simulate"};
+  static const std::vector<std::string> names = {
+      "era_cache_invalidate", "era_check",    "era_copy",          "era_dump",
+      "era_invalidate",       "era_message",  "era_metadata_size", "era_repair",
+      "era_restore",          "era_simulate", "era_stat"};
   return names;
 }
 
@@ -492,13 +508,45 @@ void image::unpack(const std::string& path) const {
   }
 }
 
-const std::vector<image>& images() {
+namespace {
+
+const std::vector<image>& all_images() {
   static const auto all = load_images();
   return all;
 }
 
+std::vector<image> every_third(const std::vector<image>& of) {
+  std::vector<image> some;
+  for (std::size_t i = 0; i < of.size(); i += 3) {
+    some.push_back(of[i]);
+  }
+  return some;
+}
+
+// Two million blocks are dumps of 80 MB, which sanitized tools print for minutes.
+std::vector<image> images_to_test() {
+  auto all = all_images();
+  if (sanitized() && !at_length()) {
+    std::erase_if(all, [](const image& one) { return one.name == "two_million"; });
+    return every_third(all);
+  }
+  return all;
+}
+
+}  // namespace
+
+const std::vector<image>& images() {
+  static const auto some = images_to_test();
+  return some;
+}
+
+const std::vector<image>& some_images() {
+  static const auto some = sanitized() || at_length() ? images() : every_third(images());
+  return some;
+}
+
 const image& image_named(std::string_view name) {
-  for (const auto& candidate : images()) {
+  for (const auto& candidate : all_images()) {
     if (candidate.name == name) {
       return candidate;
     }

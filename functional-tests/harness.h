@@ -42,8 +42,11 @@ std::string tool(const std::string& name);
 // Whether the tools were built with sanitizers, as far as the environment says (ERA_SANITIZED).
 bool sanitized();
 
-// The names of all our tools that read metadata (check, dump, invalidate), of those that the peer
-// has too (era_restore as well), and of all tools.
+// Whether the long forms of the tests are wanted: the environment says ERA_LONG=1.
+bool at_length();
+
+// The names of all our tools that read metadata (check, dump, invalidate, stat), of those that the
+// peer has too (era_restore as well), and of all tools.
 const std::vector<std::string>& readers();
 const std::vector<std::string>& metadata_tools();
 const std::vector<std::string>& all_tools();
@@ -107,8 +110,10 @@ struct image {
   void unpack(const std::string& path) const;
 };
 
-// All images, in the order of their names; and one by name.
+// All images, in the order of their names; under sanitizers every third, and not the largest. The
+// short form of what takes long has every third anyway. And one by name.
 const std::vector<image>& images();
+const std::vector<image>& some_images();
 const image& image_named(std::string_view name);
 
 }  // namespace harness

@@ -17,10 +17,20 @@ namespace {
 namespace array = harness::array;
 namespace node = harness::node;
 namespace superblock = harness::superblock;
+using harness::add32;
+using harness::add64;
 using harness::block_kind;
+using harness::era_array;
+using harness::first_bitmap;
+using harness::first_bitset;
 using harness::image;
 using harness::metadata_bytes;
+using harness::metadata_size;
 using harness::question;
+using harness::set_child;
+using harness::set_key;
+using harness::space_map_index;
+using harness::writeset_tree;
 
 constexpr std::uint32_t max32 = 0xFFFFFFFF;
 constexpr std::uint64_t max64 = 0xFFFFFFFFFFFFFFFF;
@@ -46,49 +56,6 @@ struct lie {
   // truth another.
   bool repairable = true;
 };
-
-// Shorthands for places in an image.
-
-std::uint64_t writeset_tree(const metadata_bytes& m) {
-  return m.get64(0, superblock::writeset_tree);
-}
-
-std::uint64_t era_array(const metadata_bytes& m) {
-  return m.get64(0, superblock::era_array);
-}
-
-std::uint64_t first_bitset(const metadata_bytes& m) {
-  return m.writesets(writeset_tree(m)).front().root;
-}
-
-std::uint64_t space_map_index(const metadata_bytes& m) {
-  return m.get64(0, superblock::map_index);
-}
-
-std::uint64_t first_bitmap(const metadata_bytes& m) {
-  return m.get64(space_map_index(m), 16);
-}
-
-std::uint64_t metadata_size(const metadata_bytes& m) {
-  return m.bytes().size() / harness::metadata_block_size;
-}
-
-void set_child(metadata_bytes& m, std::uint64_t node, std::uint32_t entry, std::uint64_t child) {
-  m.set64(node, m.value_offset(node, entry), child);
-}
-
-void set_key(metadata_bytes& m, std::uint64_t node, std::uint32_t entry, std::uint64_t key) {
-  m.set64(node, node::keys + std::size_t{8} * entry, key);
-}
-
-void add32(metadata_bytes& m, std::uint64_t block, std::size_t offset, int difference) {
-  m.set32(block, offset, m.get32(block, offset) + static_cast<std::uint32_t>(difference));
-}
-
-void add64(metadata_bytes& m, std::uint64_t block, std::size_t offset, int difference) {
-  m.set64(block, offset,
-          m.get64(block, offset) + static_cast<std::uint64_t>(std::int64_t{difference}));
-}
 
 void judge_check(const lie& lie, const std::string& path) {
   const auto got = harness::run_bounded({harness::tool("era_check")}, path);
@@ -398,7 +365,7 @@ TEST_CASE("leaves whose entries cannot be") {
   tell_all("one_era", lies);
 }
 
-TEST_CASE("internal nodes whose entries cannot be") {
+TEST_CASE("internal nodes whose entries cannot be", "[slow]") {
   const metadata_bytes m(harness::image_named("power_cut"));
   const auto root = era_array(m);
   REQUIRE(m.get32(root, node::flags) == 1);

@@ -15,7 +15,7 @@ using fixtures::call;
 
 using words = std::vector<std::string>;
 
-constexpr const char* tools_with_json[] = {"era_check", "era_invalidate"};
+constexpr const char* tools_with_json[] = {"era_check", "era_invalidate", "era_stat"};
 
 // A failure is told on both streams alike, in one object.
 nlohmann::json check_told(const harness::result& result, const std::string& tool,

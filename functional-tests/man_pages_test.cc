@@ -150,7 +150,7 @@ using names = std::set<std::string>;
 
 }  // namespace
 
-TEST_CASE("each tool has a page that names it") {
+TEST_CASE("each tool has a page that names it", "[sources]") {
   for (const auto& tool : harness::all_tools()) {
     DYNAMIC_SECTION(tool) {
       const auto name = section(tool, "NAME");
@@ -161,7 +161,7 @@ TEST_CASE("each tool has a page that names it") {
   }
 }
 
-TEST_CASE("a page documents the options that --help prints, and only those") {
+TEST_CASE("a page documents the options that --help prints, and only those", "[sources]") {
   for (const auto& tool : harness::all_tools()) {
     DYNAMIC_SECTION(tool) {
       const auto help = fixtures::call(tool, {"--help"});
@@ -176,7 +176,7 @@ TEST_CASE("a page documents the options that --help prints, and only those") {
   }
 }
 
-TEST_CASE("the pages have the sections that a reader looks for") {
+TEST_CASE("the pages have the sections that a reader looks for", "[sources]") {
   for (const auto& tool : harness::all_tools()) {
     for (const std::string heading : {"DESCRIPTION", "OPTIONS", "EXIT STATUS", "DIAGNOSTICS",
                                       "EXAMPLES", "NOTES", "SEE ALSO"}) {
@@ -190,7 +190,8 @@ TEST_CASE("the pages have the sections that a reader looks for") {
   }
 }
 
-TEST_CASE("the page of era_simulate documents the commands that there are, as they are used") {
+TEST_CASE("the page of era_simulate documents the commands that there are, as they are used",
+          "[sources]") {
   std::set<std::string> documented;
   for (const auto& tag : tags("era_simulate", "SCRIPTS")) {
     const auto usage = words_only(plain(tag));
@@ -202,7 +203,7 @@ TEST_CASE("the page of era_simulate documents the commands that there are, as th
   CHECK(documented == known_commands());
 }
 
-TEST_CASE("the first example of era_simulate is as it runs") {
+TEST_CASE("the first example of era_simulate is as it runs", "[sources]") {
   const harness::temporary_folder folder;
   const auto calls = first_example("era_simulate");
   REQUIRE(calls.size() == 3);
@@ -221,7 +222,7 @@ TEST_CASE("the first example of era_simulate is as it runs") {
   }
 }
 
-TEST_CASE("mandoc finds no error in a page") {
+TEST_CASE("mandoc finds no error in a page", "[sources]") {
   for (const auto& tool : harness::all_tools()) {
     DYNAMIC_SECTION(tool) {
       harness::result lint;

@@ -1,5 +1,6 @@
 #include "metadata_bytes.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace harness {
@@ -11,7 +12,13 @@ constexpr std::size_t bitmap_words = 16;
 constexpr std::size_t index_entries = 16;
 constexpr std::size_t index_entry_size = 16;
 
+constexpr std::size_t nr_free = 8;
+constexpr std::size_t none_free_before = 12;
+
 constexpr std::uint32_t internal_node = 1;
+constexpr std::uint32_t leaf_node = 2;
+constexpr std::size_t max_writesets = 201;
+constexpr std::size_t writeset_value_size = 12;
 
 }  // namespace
 
@@ -31,15 +38,20 @@ std::uint64_t metadata_bytes::get(std::uint64_t block, std::size_t offset, std::
   return value;
 }
 
+void metadata_bytes::put(std::uint64_t block, std::size_t offset, std::size_t size,
+                         std::uint64_t value) {
+  for (std::size_t i = 0; i < size; ++i) {
+    bytes_.at(block * metadata_block_size + offset + i) = static_cast<char>(value >> (8 * i));
+  }
+}
+
 void metadata_bytes::set(std::uint64_t block, std::size_t offset, std::size_t size,
                          std::uint64_t value) {
   const auto before = kind(block);
   if (!before) {
     throw std::logic_error("not a sealed block");
   }
-  for (std::size_t i = 0; i < size; ++i) {
-    bytes_.at(block * metadata_block_size + offset + i) = static_cast<char>(value >> (8 * i));
-  }
+  put(block, offset, size, value);
   seal(block, *before);
 }
 
@@ -90,10 +102,7 @@ std::optional<block_kind> metadata_bytes::kind(std::uint64_t block) const {
 }
 
 void metadata_bytes::seal(std::uint64_t block, block_kind kind) {
-  const auto sum = remainder(block) ^ static_cast<std::uint32_t>(kind);
-  for (std::size_t i = 0; i < 4; ++i) {
-    bytes_.at(block * metadata_block_size + i) = static_cast<char>(sum >> (8 * i));
-  }
+  put(block, 0, 4, remainder(block) ^ static_cast<std::uint32_t>(kind));
 }
 
 void metadata_bytes::copy_node(std::uint64_t from, std::uint64_t to) {
@@ -102,9 +111,45 @@ void metadata_bytes::copy_node(std::uint64_t from, std::uint64_t to) {
   set64(to, node::blocknr, to);
 }
 
+void metadata_bytes::put_node_header(std::uint64_t block, std::uint32_t flags,
+                                     std::uint64_t nr_entries, std::uint32_t max_entries,
+                                     std::uint32_t value_size) {
+  bytes_.replace(block * metadata_block_size, metadata_block_size, metadata_block_size, '\0');
+  put(block, node::flags, 4, flags);
+  put(block, node::blocknr, 8, block);
+  put(block, node::nr_entries, 4, nr_entries);
+  put(block, node::max_entries, 4, max_entries);
+  put(block, node::value_size, 4, value_size);
+}
+
+void metadata_bytes::make_writesets(std::uint64_t block, std::uint32_t first, std::uint32_t count,
+                                    std::uint32_t nr_bits, std::uint64_t root) {
+  put_node_header(block, leaf_node, count, max_writesets, writeset_value_size);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::size_t value = node::keys + 8 * max_writesets + writeset_value_size * i;
+    put(block, node::keys + std::size_t{8} * i, 8, first + i);
+    put(block, value, 4, nr_bits);
+    put(block, value + 4, 8, root);
+  }
+  seal(block, block_kind::node);
+}
+
+void metadata_bytes::make_node(std::uint64_t block, bool leaf,
+                               const std::vector<node_entry>& entries, std::uint32_t max_entries) {
+  put_node_header(block, leaf ? leaf_node : internal_node, entries.size(), max_entries, 8);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    put(block, node::keys + 8 * i, 8, entries[i].key);
+    put(block, node::keys + 8 * (max_entries + i), 8, entries[i].block);
+  }
+  seal(block, block_kind::node);
+}
+
+std::size_t metadata_bytes::index_entry(std::uint64_t block) const {
+  return index_entries + block / entries_per_bitmap * index_entry_size;
+}
+
 metadata_bytes::bitmap_entry metadata_bytes::find_entry(std::uint64_t block) const {
-  const auto index = get64(0, superblock::map_index);
-  const auto bitmap = get64(index, index_entries + block / entries_per_bitmap * index_entry_size);
+  const auto bitmap = get64(space_map_index(*this), index_entry(block));
   const auto entry = block % entries_per_bitmap;
   return {bitmap, bitmap_words + entry / 4, static_cast<unsigned>(entry % 4 * 2)};
 }
@@ -140,6 +185,24 @@ std::uint64_t metadata_bytes::first_free_block() const {
     ++block;
   }
   return block;
+}
+
+std::uint64_t metadata_bytes::take_block() {
+  const auto block = first_free_block();
+  set_count(block, 1);
+  add64(*this, 0, superblock::map_nr_allocated, 1);
+  add32(*this, space_map_index(*this), index_entry(block) + nr_free, -1);
+  return block;
+}
+
+void metadata_bytes::free_block(std::uint64_t block) {
+  const auto index = space_map_index(*this);
+  const auto hint = index_entry(block) + none_free_before;
+  set_count(block, 0);
+  add64(*this, 0, superblock::map_nr_allocated, -1);
+  add32(*this, index, index_entry(block) + nr_free, 1);
+  set32(index, hint,
+        std::min(get32(index, hint), static_cast<std::uint32_t>(block % entries_per_bitmap)));
 }
 
 std::size_t metadata_bytes::value_offset(std::uint64_t node, std::uint32_t entry) const {
@@ -180,6 +243,47 @@ std::vector<writeset_root> metadata_bytes::writesets(std::uint64_t root) const {
     }
   }
   return result;
+}
+
+std::uint64_t writeset_tree(const metadata_bytes& m) {
+  return m.get64(0, superblock::writeset_tree);
+}
+
+std::uint64_t era_array(const metadata_bytes& m) {
+  return m.get64(0, superblock::era_array);
+}
+
+std::uint64_t first_bitset(const metadata_bytes& m) {
+  return m.writesets(writeset_tree(m)).front().root;
+}
+
+std::uint64_t space_map_index(const metadata_bytes& m) {
+  return m.get64(0, superblock::map_index);
+}
+
+std::uint64_t first_bitmap(const metadata_bytes& m) {
+  return m.get64(space_map_index(m), 16);
+}
+
+std::uint64_t metadata_size(const metadata_bytes& m) {
+  return m.bytes().size() / metadata_block_size;
+}
+
+void set_child(metadata_bytes& m, std::uint64_t node, std::uint32_t entry, std::uint64_t child) {
+  m.set64(node, m.value_offset(node, entry), child);
+}
+
+void set_key(metadata_bytes& m, std::uint64_t node, std::uint32_t entry, std::uint64_t key) {
+  m.set64(node, node::keys + std::size_t{8} * entry, key);
+}
+
+void add32(metadata_bytes& m, std::uint64_t block, std::size_t offset, int difference) {
+  m.set32(block, offset, m.get32(block, offset) + static_cast<std::uint32_t>(difference));
+}
+
+void add64(metadata_bytes& m, std::uint64_t block, std::size_t offset, int difference) {
+  m.set64(block, offset,
+          m.get64(block, offset) + static_cast<std::uint64_t>(std::int64_t{difference}));
 }
 
 }  // namespace harness

@@ -41,6 +41,7 @@ void check_all_refuse(const std::string& path, const std::string& reason) {
   check_refused(call("era_dump", {"--logical", path}), reason);
   check_refused(list(path, "0"), reason);
   check_refused(list(path, "1"), reason);
+  check_refused(call("era_stat", {path}), reason);
 }
 
 // Restores what --repair makes of it, and returns that.

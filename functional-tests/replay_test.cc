@@ -375,7 +375,7 @@ TEST_CASE("the shrinks that leave a stale array block in the kernel are known fr
   CHECK(count_after({2041, 2036, 1021, 1018, 2041}) == 0);
 }
 
-TEST_CASE("every log of a kernel's device, replayed by era_simulate, says the same") {
+TEST_CASE("every log of a kernel's device, replayed by era_simulate, says the same", "[slow]") {
   std::vector<words> table = {{"", "status", "era, held", "used", "settled", "digested at once:",
                                "", "last-written", "snapshot's", "settled, but not equal:"},
                               {"image", "lines", "root equal", "equal", "equal", "used equal",

@@ -61,6 +61,7 @@ TEST_CASE("100 million blocks take less than 48 MiB of memory") {
   CHECK(peak_of("era_check", {metadata}) < most);
   CHECK(peak_of("era_dump", {"--compact", metadata}) < most);
   CHECK(peak_of("era_dump", {"--logical", metadata}) < most);
+  CHECK(peak_of("era_stat", {"--svg", "/dev/null", "--format", "json", metadata}) < most);
   // The list of one bit a block comes on top.
   CHECK(peak_of("era_invalidate", {"--written-since", "5", metadata}) < most + nr_blocks / 8);
 }
@@ -90,7 +91,8 @@ TEST_CASE("where no thread can be had, the tools do the same") {
   const words calls[] = {{"era_check", bench.metadata},
                          {"era_dump", bench.metadata},
                          {"era_dump", "--logical", bench.metadata},
-                         {"era_invalidate", "--written-since", "1", bench.metadata}};
+                         {"era_invalidate", "--written-since", "1", bench.metadata},
+                         {"era_stat", bench.metadata}};
   for (const words& one : calls) {
     INFO(one[0]);
     const words arguments(one.begin() + 1, one.end());

@@ -55,7 +55,8 @@ harness::result restore_in_time(const bench& bench, const std::string& xml, int 
 
 }  // namespace
 
-TEST_CASE("an old dump restored as all written lists every block, whatever era is asked") {
+TEST_CASE("an old dump restored as all written lists every block, whatever era is asked",
+          "[slow]") {
   const bench bench;
   const auto& image = harness::image_named(GENERATE("power_cut", "snap_held", "one_era"));
   image.unpack(bench.metadata);
@@ -152,9 +153,9 @@ TEST_CASE("eras that the kernel would lower are refused where they are") {
   }
 }
 
-TEST_CASE("what every kernel makes is never refused for its eras") {
+TEST_CASE("what every kernel makes is never refused for its eras", "[slow]") {
   const bench bench;
-  for (const auto& image : harness::images()) {
+  for (const auto& image : harness::some_images()) {
     INFO(image.name);
     image.unpack(bench.metadata);
     const auto xml = fixtures::dump(bench.metadata);

@@ -19,7 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // From the lowest to the highest: each may include from itself and from those before it.
-const std::array<std::string, 4> layers = {"base", "persistent-data", "era", "bin"};
+const std::array<std::string, 10> layers = {"include", "base", "device-mapper", "persistent-data",
+                                            "cache",   "copy", "era",           "nbdkit",
+                                            "library", "bin"};
 
 // A folder of product files, those directly in it.
 struct room {
@@ -28,13 +30,19 @@ struct room {
   std::vector<std::string> may_not_say;  // words of the folders above
 };
 
-const std::vector<std::string> tools = {"era_check", "era_dump", "era_invalidate", "era_restore",
-                                        "era_simulate"};
+const std::vector<std::string> tools = {
+    "era_cache_invalidate", "era_check",    "era_copy",          "era_dump",
+    "era_invalidate",       "era_message",  "era_metadata_size", "era_repair",
+    "era_restore",          "era_simulate", "era_stat"};
 const std::vector<std::string> simulation_words = {"simulator", "simulation", "script"};
 
 const std::vector<room> rooms = {
+    {"include/era", {}, {"--option"}},
     {"base", {}, {"--option", "superblock", "btree", "writeset", "era", "space map", "digest"}},
+    {"device-mapper", {"base"}, {"--option", "superblock", "btree", "writeset", "digest"}},
     {"persistent-data", {"base"}, {"--option", "writeset", "era", "era array", "digest", "origin"}},
+    {"cache", {"base", "persistent-data"}, {"--option", "writeset", "era", "digest"}},
+    {"copy", {"base"}, {"--option", "superblock", "btree", "writeset", "era", "digest"}},
     {"era/format", {"base", "persistent-data"}, {"simulator", "simulation"}},
     {"era", {"base", "persistent-data", "era/format"}, {"simulator", "simulation"}},
     {"era/read", {"base", "persistent-data", "era", "era/format"}, simulation_words},
@@ -42,13 +50,26 @@ const std::vector<room> rooms = {
     {"era/build", {"base", "persistent-data", "era", "era/format"}, simulation_words},
     {"era/check", {"base", "persistent-data", "era/format", "era/read"}, simulation_words},
     {"era/list", {"base", "era/format", "era/read"}, simulation_words},
+    {"era/report", {"base", "persistent-data", "era", "era/format", "era/read"}, simulation_words},
+    {"era/rollback", {"base", "cache", "era/format", "era/read", "era/list"}, simulation_words},
+    {"era/repair",
+     {"base", "persistent-data", "era", "era/format", "era/read", "era/build", "era/check"},
+     simulation_words},
     {"era/target", {"base", "persistent-data", "era/format", "era/read"}, simulation_words},
     {"era/simulation",
      {"base", "persistent-data", "era/format", "era/read", "era/check", "era/target"},
      {}},
+    {"nbdkit",
+     {"base", "persistent-data", "era/format", "era/read", "era/list", "era/report", "era/target"},
+     {"--option", "simulator", "simulation"}},
+    {"library",
+     {"include/era", "base", "device-mapper", "persistent-data", "era/format", "era/read",
+      "era/list"},
+     {"--option"}},
     {"bin",
-     {"base", "persistent-data", "era", "era/format", "era/read", "era/xml", "era/build",
-      "era/check", "era/list", "era/target", "era/simulation"},
+     {"base", "device-mapper", "persistent-data", "cache", "copy", "era", "era/format", "era/read",
+      "era/xml", "era/build", "era/check", "era/list", "era/rollback", "era/repair", "era/report",
+      "era/target", "era/simulation"},
      {}},
 };
 
@@ -192,7 +213,7 @@ bool is_first_in_its_source(const fs::path& header) {
 
 }  // namespace
 
-TEST_CASE("includes point down only, from bin to era to persistent-data to base") {
+TEST_CASE("includes point down only, from bin to era and on to base", "[sources]") {
   for (const auto& file : all_files()) {
     for (const auto& line : lines_of(file)) {
       INFO(place(line));
@@ -204,7 +225,7 @@ TEST_CASE("includes point down only, from bin to era to persistent-data to base"
   }
 }
 
-TEST_CASE("each folder includes only from those that it may include from") {
+TEST_CASE("each folder includes only from those that it may include from", "[sources]") {
   for (const auto& room : rooms) {
     for (const auto& file : product_files_of(room)) {
       for (const auto& line : lines_of(file)) {
@@ -219,7 +240,7 @@ TEST_CASE("each folder includes only from those that it may include from") {
   }
 }
 
-TEST_CASE("the table of folders is complete") {
+TEST_CASE("the table of folders is complete", "[sources]") {
   std::set<std::string> listed;
   for (const auto& room : rooms) {
     listed.insert(room.folder);
@@ -231,7 +252,7 @@ TEST_CASE("the table of folders is complete") {
   CHECK(present == listed);
 }
 
-TEST_CASE("the folders below era include each other in no circle") {
+TEST_CASE("the folders below era include each other in no circle", "[sources]") {
   // Each row may name only those above it, so that the table is an order.
   std::set<std::string> above;
   for (const auto& room : rooms) {
@@ -243,7 +264,7 @@ TEST_CASE("the folders below era include each other in no circle") {
   }
 }
 
-TEST_CASE("no folder names what only those above it know") {
+TEST_CASE("no folder names what only those above it know", "[sources]") {
   for (const auto& room : rooms) {
     std::vector<std::string> words = room.may_not_say;
     if (room.folder == "base" || room.folder == "persistent-data") {
@@ -262,7 +283,7 @@ TEST_CASE("no folder names what only those above it know") {
   }
 }
 
-TEST_CASE("every header of the product compiles with nothing included before it") {
+TEST_CASE("every header of the product compiles with nothing included before it", "[sources]") {
   constexpr std::size_t at_once = 4;
   std::vector<fs::path> left;
   for (const auto& file : all_files()) {
@@ -282,7 +303,7 @@ TEST_CASE("every header of the product compiles with nothing included before it"
   }
 }
 
-TEST_CASE("no header has a using directive") {
+TEST_CASE("no header has a using directive", "[sources]") {
   static const std::regex directive(R"(^\s*using\s+namespace\b.*)");
   for (const auto& file : all_files()) {
     if (!is_header(file)) {

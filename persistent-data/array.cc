@@ -151,10 +151,14 @@ void put_array_entries(std::byte* block, std::uint32_t entries) {
   base::put_le32(block + 8, entries);
 }
 
+std::uint32_t array_entries(const std::byte* block) {
+  return base::get_le32(block + 8);
+}
+
 std::optional<damage> check_array_block(const std::byte* block, block_nr where,
                                         std::uint32_t value_size, std::uint32_t entries) {
   const std::uint32_t found_max = base::get_le32(block + 4);
-  const std::uint32_t found_entries = base::get_le32(block + 8);
+  const std::uint32_t found_entries = array_entries(block);
   const std::uint32_t found_size = base::get_le32(block + 12);
   if (found_size != value_size || found_max != array_capacity(value_size)) {
     return damage{damage_kind::array_block_header, where,

@@ -67,6 +67,9 @@ struct array_block_ref {
 void init_array_block(std::byte* block, std::uint32_t value_size, std::uint32_t entries);
 void put_array_entries(std::byte* block, std::uint32_t entries);
 
+// How many values an array block says that it holds; nothing has checked it.
+std::uint32_t array_entries(const std::byte* block);
+
 // What is wrong with the header of an array block that is sound otherwise, if anything.
 std::optional<damage> check_array_block(const std::byte* block, block_nr where,
                                         std::uint32_t value_size, std::uint32_t entries);

@@ -55,6 +55,13 @@ class block_device {
   virtual void require_unchanged() {}
 };
 
+// Reads one block into block_size aligned bytes; returns 0, or the errno of the read.
+inline int read_block(block_device& device, block_nr where, std::byte* into) {
+  read_request request{where, into, 0};
+  device.read({&request, 1});
+  return request.error;
+}
+
 // The part of the device that metadata can use.
 inline block_nr usable_blocks(const block_device& device) {
   const block_nr all = device.nr_blocks();

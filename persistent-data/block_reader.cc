@@ -41,7 +41,7 @@ std::string describe_out_of_range(const std::string& named_as, block_nr nr_block
 }
 
 std::optional<damage> check_head(const block_type& type, block_nr where, const std::byte* block) {
-  if ((body_crc(block) ^ stored_checksum(block)) != type.salt) {
+  if (!has_sound_checksum(type, block)) {
     return damage{damage_kind::block_checksum, where, describe_bad_checksum(type, block)};
   }
   const block_nr number = stored_number(type, block);

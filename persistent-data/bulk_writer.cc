@@ -1,5 +1,6 @@
 #include "persistent-data/bulk_writer.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -19,7 +20,7 @@ bulk_writer::bulk_writer(block_device& device, block_nr first,
                          std::function<void()> before_first_write)
     : device_(device),
       before_first_write_(std::move(before_first_write)),
-      pending_(max_pending),
+      pending_(std::min<block_nr>(max_pending, usable_blocks(device))),
       first_pending_(first) {}
 
 block_nr bulk_writer::append(const block_type& type, const std::byte* block) {

@@ -34,6 +34,10 @@ block_nr stored_number(const block_type& type, const std::byte* block) {
   return base::get_le64(block + type.number_at);
 }
 
+bool has_sound_checksum(const block_type& type, const std::byte* block) {
+  return (body_crc(block) ^ stored_checksum(block)) == type.salt;
+}
+
 void seal_block(const block_type& type, block_nr number, std::byte* block) {
   base::put_le64(block + type.number_at, number);
   base::put_le32(block, body_crc(block) ^ type.salt);

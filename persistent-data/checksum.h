@@ -29,6 +29,9 @@ std::uint32_t body_crc_by_boost(const std::byte* block);
 std::uint32_t stored_checksum(const std::byte* block);
 block_nr stored_number(const block_type& type, const std::byte* block);
 
+// Whether the stored sum is that of a block of this type.
+bool has_sound_checksum(const block_type& type, const std::byte* block);
+
 // Puts number and checksum into a block that is otherwise finished.
 void seal_block(const block_type& type, block_nr number, std::byte* block);
 

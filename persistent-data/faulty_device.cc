@@ -9,6 +9,7 @@ namespace pd {
 namespace {
 
 constexpr std::size_t sector_size = 512;
+constexpr int not_from_the_device = 0xa5;
 
 }  // namespace
 
@@ -18,10 +19,26 @@ void faulty_device::read(std::span<read_request> batch) {
     if (const auto pending = unflushed_.find(request.where); pending != unflushed_.end()) {
       std::memcpy(request.into, pending->second.data(), block_size);
     }
-    if (unreadable_.contains(request.where)) {
+    if (read_fails(request.where)) {
       request.error = EIO;
+      std::memset(request.into, not_from_the_device, block_size);
     }
   }
+}
+
+bool faulty_device::read_fails(block_nr where) {
+  const std::uint64_t now = reads_seen_++;
+  return unreadable_.contains(where) || (now >= first_failing_read_ && now < end_of_failing_reads_);
+}
+
+void faulty_device::fail_read_after(std::uint64_t count) {
+  first_failing_read_ = reads_seen_ + count;
+  end_of_failing_reads_ = first_failing_read_ + 1;
+}
+
+void faulty_device::fail_after_reads(std::uint64_t count) {
+  first_failing_read_ = reads_seen_ + count;
+  end_of_failing_reads_ = UINT64_MAX;
 }
 
 void faulty_device::write(std::span<const write_request> batch) {
@@ -81,6 +98,7 @@ void faulty_device::cut_power(std::mt19937_64& random) {
     below_.write({&torn, 1});
   }
   unflushed_.clear();
+  first_failing_read_ = UINT64_MAX;
   writes_left_ = UINT64_MAX;
   has_failed_ = false;
 }

@@ -1,6 +1,6 @@
 // A block device over another one that misbehaves on command: single blocks that can't be read or
-// written, a device that fails after so many writes, and a power cut that loses any part of what
-// was not flushed, torn between 512-byte sectors (each sector is old or new as a whole).
+// written, a device that fails after so many reads or writes, and a power cut that loses any part
+// of what was not flushed, torn between 512-byte sectors (each sector is old or new as a whole).
 //
 // Until it is flushed, what was written lives only here; the device below holds what would be found
 // after the worst power cut. Not thread safe.
@@ -30,6 +30,11 @@ class faulty_device final : public block_device {
   void fail_reads_of(block_nr where) { unreadable_.insert(where); }
   void fail_writes_of(block_nr where) { unwritable_.insert(where); }
 
+  // After `count` more block reads the next one fails, or every one. What they leave in memory is
+  // nothing that was on the device.
+  void fail_read_after(std::uint64_t count);
+  void fail_after_reads(std::uint64_t count);
+
   // After `count` more block writes every write and flush fails.
   void fail_after_writes(std::uint64_t count) { writes_left_ = count; }
 
@@ -41,6 +46,7 @@ class faulty_device final : public block_device {
   // flushes.
   void keep_at_most(std::size_t count) { most_unflushed_ = count; }
 
+  std::uint64_t reads_seen() const { return reads_seen_; }
   std::uint64_t writes_seen() const { return writes_seen_; }
 
   // Decides for each sector written since the last flush whether it survives, passes those on to
@@ -50,6 +56,7 @@ class faulty_device final : public block_device {
  private:
   using block_bytes = std::vector<std::byte>;
 
+  bool read_fails(block_nr where);
   void write_one(const write_request& request);
   void pass_on();
   void refuse_if_failed();
@@ -58,6 +65,9 @@ class faulty_device final : public block_device {
   std::map<block_nr, block_bytes> unflushed_;
   std::set<block_nr> unreadable_;
   std::set<block_nr> unwritable_;
+  std::uint64_t reads_seen_ = 0;
+  std::uint64_t first_failing_read_ = UINT64_MAX;  // from 0
+  std::uint64_t end_of_failing_reads_ = UINT64_MAX;
   std::uint64_t writes_left_ = UINT64_MAX;
   std::uint64_t writes_seen_ = 0;
   std::size_t most_unflushed_ = SIZE_MAX;

@@ -64,6 +64,33 @@ TEST_F(faulty_device, fails_reads_of_single_blocks_only) {
   EXPECT_EQ(batch[2].error, 0);
 }
 
+TEST_F(faulty_device, fails_one_read_or_all_after_so_many) {
+  const auto errors_of_three_reads = [&] {
+    pd::block_buffer blocks(3);
+    pd::read_request batch[] = {
+        {2, blocks.block(0), 0}, {3, blocks.block(1), 0}, {2, blocks.block(2), 0}};
+    device_.read(batch);
+    std::vector<int> errors;
+    for (const pd::read_request& request : batch) {
+      errors.push_back(request.error);
+      EXPECT_EQ(*request.into == zero, request.error == 0) << "a failed read leaves the contents";
+    }
+    return errors;
+  };
+  using errors = std::vector<int>;
+  EXPECT_EQ(errors_of_three_reads(), (errors{0, 0, 0}));
+  EXPECT_EQ(device_.reads_seen(), 3U);
+  device_.fail_read_after(1);
+  EXPECT_EQ(errors_of_three_reads(), (errors{0, EIO, 0}));
+  EXPECT_EQ(errors_of_three_reads(), (errors{0, 0, 0}));
+  device_.fail_after_reads(2);
+  EXPECT_EQ(errors_of_three_reads(), (errors{0, 0, EIO}));
+  EXPECT_EQ(errors_of_three_reads(), (errors{EIO, EIO, EIO}));
+  std::mt19937_64 random(1);
+  device_.cut_power(random);
+  EXPECT_EQ(errors_of_three_reads(), (errors{0, 0, 0}));
+}
+
 TEST_F(faulty_device, fails_writes_of_single_blocks) {
   device_.fail_writes_of(3);
   write(2, new_value);

@@ -13,6 +13,7 @@
 #include "base/content.h"
 #include "base/error.h"
 #include "base/in_use.h"
+#include "persistent-data/packed_blocks.h"
 
 namespace pd {
 namespace {
@@ -39,9 +40,9 @@ struct file_device::transfer {
   std::size_t nr_parts = 0;
   std::size_t first_request = 0;
   std::size_t nr_requests = 0;
-  long result = 0;  // bytes moved, or minus an errno
+  base::io_request io;
 
-  bool is_done() const { return result == static_cast<long>(nr_blocks * block_size); }
+  bool is_done() const { return io.result == static_cast<long>(nr_blocks * block_size); }
 };
 
 // The transfers of a batch, and the memory that they fill or empty.
@@ -96,29 +97,22 @@ struct file_device::plan {
   std::size_t nr_requests = 0;
 };
 
-file_device::file_device(std::string path, const base::storage_opening& how)
-    : name_(std::move(path)), file_(base::open_storage(name_, how)) {
-  hold(how);
-  size_in_bytes_ = base::size_in_bytes(file_.fd(), name_);
-}
+file_device::file_device(std::string path, base::file_handle file)
+    : name_(std::move(path)),
+      file_(std::move(file)),
+      size_in_bytes_(base::size_in_bytes(file_.fd(), name_)) {}
 
-void file_device::hold(const base::storage_opening& how) {
-  const struct stat info = base::stat_of(file_.fd(), name_);
-  const bool is_regular = S_ISREG(info.st_mode);
-  const bool writes = (how.flags & O_ACCMODE) != O_RDONLY;
-  if (writes && is_regular) {
-    base::refuse_attached(info, name_);
-  }
-  if (is_regular && (how.flags & O_EXCL) != 0) {
-    base::lock_file(file_.fd(), writes ? base::lock::for_writing : base::lock::for_reading, name_);
-  }
-  if (!writes) {
-    watch(how, is_regular);
+file_device::file_device(const std::string& path, const base::storage_opening& how)
+    : file_device(path, base::open_storage(path, how)) {
+  base::hold_storage(file_.fd(), how, name_);
+  if ((how.flags & O_ACCMODE) == O_RDONLY) {
+    watch(how);
   }
 }
 
 // A live device changes all the time; its reader is told otherwise what to make of that.
-void file_device::watch(const base::storage_opening& how, bool is_regular) {
+void file_device::watch(const base::storage_opening& how) {
+  const bool is_regular = S_ISREG(base::stat_of(file_.fd(), name_).st_mode);
   const bool exclusive = (how.flags & O_EXCL) != 0;
   if (is_regular || exclusive) {
     watch_ = base::change_watch(file_.fd(), name_);
@@ -127,7 +121,8 @@ void file_device::watch(const base::storage_opening& how, bool is_regular) {
     cached_ = base::reopen_cached(file_.fd());
   }
   if (exclusive) {
-    first_before_ = first_bytes();
+    // A bad block 0 is damage like any other, for the readers to judge.
+    first_before_ = first_bytes_if_readable().value_or("");
   }
 }
 
@@ -139,16 +134,10 @@ file_device::file_device(file_device&& other) noexcept
       transfers_so_far_(other.transfers_so_far_),
       gap_(std::move(other.gap_)),
       size_in_bytes_(other.size_in_bytes_),
+      unreadable_(std::move(other.unreadable_)),
       watch_(std::move(other.watch_)),
       first_before_(std::move(other.first_before_)),
-      aio_(std::exchange(other.aio_, nullptr)),
-      aio_refused_(other.aio_refused_) {}
-
-file_device::~file_device() {
-  if (aio_ != nullptr) {
-    ::io_destroy(aio_);
-  }
-}
+      queue_(std::move(other.queue_)) {}
 
 file_device file_device::open_for_reading(const std::string& path, sharing how,
                                           const std::string& if_busy) {
@@ -156,7 +145,38 @@ file_device file_device::open_for_reading(const std::string& path, sharing how,
 }
 
 file_device file_device::open_for_writing(const std::string& path, const std::string& if_missing) {
-  return file_device(path, {O_RDWR | O_EXCL, busy_advice, if_missing});
+  return file_device(path, {O_RDWR | O_EXCL, base::busy_advice, if_missing});
+}
+
+file_device file_device::reopen_for_reading() const {
+  const int direct = ::fcntl(file_.fd(), F_GETFL) & O_DIRECT;
+  base::file_handle again = base::reopen(file_.fd(), O_RDONLY | direct);
+  if (!again.is_open()) {
+    throw base::io_error(base::system_message(name_, errno));
+  }
+  return {name_, std::move(again)};
+}
+
+file_device file_device::open_perhaps_packed(const std::string& path, sharing how,
+                                             const std::string& if_busy) {
+  file_device device = open_for_reading(path, how, if_busy);
+  if (device.first_bytes_if_readable().value_or("").starts_with(pack_mark)) {
+    device.unpack();
+  }
+  return device;
+}
+
+// From then on this is the temporary file with the blocks.
+void file_device::unpack() {
+  const base::cached_reads unaligned(file_.fd());
+  unpacked_blocks found = unpack_blocks(file_.fd(), name_);
+  require_unchanged();
+  watch_ = {};
+  first_before_.reset();
+  cached_ = {};
+  size_in_bytes_ = found.nr_blocks * block_size;
+  unreadable_ = std::move(found.unreadable);
+  file_ = std::move(found.file);
 }
 
 std::string file_device::content() {
@@ -164,21 +184,28 @@ std::string file_device::content() {
 }
 
 void file_device::require_unchanged() {
-  const bool rewritten = !first_before_.empty() && first_bytes() != first_before_;
-  if (rewritten || watch_.has_changed()) {
+  if (has_other_first_bytes() || watch_.has_changed()) {
     throw base::data_error(name_ +
                            ": was changed while it was read; the result is not valid\n"
                            "Wait until nothing writes to it any more, and start again.");
   }
 }
 
-bool file_device::is_same_file(int fd) const {
-  const struct stat ours = base::stat_of(file_.fd(), name_);
-  struct stat other {};
-  if (::fstat(fd, &other) != 0) {
+// A bad block becomes readable when it is written to.
+bool file_device::has_other_first_bytes() {
+  if (!first_before_) {
     return false;
   }
-  return base::is_same_file(ours, other);
+  const bool was_readable = !first_before_->empty();
+  return (was_readable ? first_bytes() : first_bytes_if_readable().value_or("")) != *first_before_;
+}
+
+std::optional<std::string> file_device::first_bytes_if_readable() {
+  try {
+    return first_bytes();
+  } catch (const base::io_error&) {
+    return std::nullopt;
+  }
 }
 
 std::string file_device::first_bytes() {
@@ -189,8 +216,9 @@ std::string file_device::first_bytes() {
   do {
     got = ::pread(file_.fd(), block.block(0), block_size, 0);
   } while (got < 0 && errno == EINTR);
-  if (got < 0) {
-    throw base::io_error(base::system_message(name_, errno));
+  const bool cut_short = got >= 0 && static_cast<std::size_t>(got) < block_size && nr_blocks() > 0;
+  if (got < 0 || cut_short) {
+    throw base::io_error(base::system_message(name_, cut_short ? EIO : errno));
   }
   return {reinterpret_cast<const char*>(block.block(0)), static_cast<std::size_t>(got)};
 }
@@ -218,6 +246,11 @@ void file_device::read(std::span<read_request> batch) {
       read_singly(std::span(order).subspan(moved.first_request, moved.nr_requests));
     }
   }
+  for (read_request* const request : order) {
+    if (std::binary_search(unreadable_.begin(), unreadable_.end(), request->where)) {
+      request->error = EIO;
+    }
+  }
 }
 
 // A bad sector fails the whole transfer that it is in: ask for each block alone.
@@ -226,7 +259,7 @@ void file_device::read_singly(std::span<read_request* const> requests) {
     plan single;
     single.add(request->where, request->into, nullptr);
     run(single, false);
-    const long result = single.transfers.front().result;
+    const long result = single.transfers.front().io.result;
     if (result != static_cast<long>(block_size)) {
       request->error = result < 0 ? static_cast<int>(-result) : EIO;
     }
@@ -255,25 +288,23 @@ void file_device::write(std::span<const write_request> batch) {
 
 // The system says why a request was cut short only when it is asked for the rest.
 void file_device::write_rest(const plan& all, const transfer& begun) {
-  if (begun.result < 0) {
-    throw base::io_error(base::system_message(name_, static_cast<int>(-begun.result)));
+  if (begun.io.result < 0) {
+    throw base::io_error(base::system_message(name_, static_cast<int>(-begun.io.result)));
   }
-  const auto where = static_cast<off_t>(begun.first * block_size);
-  off_t skip = begun.result;  // written already
-  off_t part_begin = 0;
+  const std::uint64_t where = begun.first * block_size;
+  const auto written = static_cast<std::uint64_t>(begun.io.result);
+  std::uint64_t begin = 0;
   for (std::size_t i = 0; i < begun.nr_parts; ++i) {
     const iovec& part = all.parts_of(begun)[i];
-    const off_t part_end = part_begin + static_cast<off_t>(part.iov_len);
-    while (skip < part_end) {
-      const char* const from = static_cast<const char*>(part.iov_base) + (skip - part_begin);
-      const ssize_t more =
-          ::pwrite(file_.fd(), from, static_cast<std::size_t>(part_end - skip), where + skip);
-      if (more <= 0 && !(more < 0 && errno == EINTR)) {
-        throw base::io_error(base::system_message(name_, more < 0 ? errno : ENOSPC));
-      }
-      skip += std::max<ssize_t>(more, 0);
+    const std::uint64_t skip =
+        std::min<std::uint64_t>(written - std::min(written, begin), part.iov_len);
+    const int error =
+        base::write_at(file_.fd(), where + begin + skip,
+                       static_cast<const char*>(part.iov_base) + skip, part.iov_len - skip);
+    if (error != 0) {
+      throw base::io_error(base::system_message(name_, error));
     }
-    part_begin = part_end;
+    begin += part.iov_len;
   }
 }
 
@@ -290,27 +321,36 @@ void file_device::flush() {
 }
 
 void file_device::run(plan& all, bool writing) {
-  std::vector<transfer*> rest;
+  std::vector<base::io_request*> rest;
   for (transfer& one : all.transfers) {
     if (writing || !read_cached(all, one)) {
-      rest.push_back(&one);
+      one.io.writes = writing;
+      one.io.fd = file_.fd();
+      one.io.offset = one.first * block_size;
+      one.io.parts = all.parts_of(one);
+      one.io.nr_parts = static_cast<int>(one.nr_parts);
+      rest.push_back(&one.io);
     }
   }
   transfers_so_far_ += rest.size();
-  const bool queue = rest.size() > few_transfers && transfers_so_far_ > transfers_worth_a_queue;
-  if (queue && has_aio()) {
-    run_async(all, rest, writing);
+  if (rest.size() > few_transfers && transfers_so_far_ > transfers_worth_a_queue) {
+    run_in_queue(rest);
   } else {
-    run_sync(all, rest, writing);
+    std::for_each(rest.begin(), rest.end(), [](auto* one) { base::io_queue::run(*one); });
   }
 }
 
-bool file_device::has_aio() {
-  if (aio_ == nullptr && !aio_refused_ && ::io_setup(queue_depth, &aio_) != 0) {
-    aio_ = nullptr;
-    aio_refused_ = true;
+void file_device::run_in_queue(const std::vector<base::io_request*>& requests) {
+  if (!queue_) {
+    queue_ = std::make_unique<base::io_queue>(queue_depth, name_);
   }
-  return aio_ != nullptr;
+  for (base::io_request* const one : requests) {
+    queue_->add(*one);
+  }
+  std::vector<base::io_request*> done;
+  while (!queue_->is_idle()) {
+    queue_->wait(done);
+  }
 }
 
 // False where the page cache does not have all of it.
@@ -318,8 +358,8 @@ bool file_device::read_cached(const plan& all, transfer& one) {
   if (!cached_.is_open()) {
     return false;
   }
-  one.result = ::preadv2(cached_.fd(), all.parts_of(one), static_cast<int>(one.nr_parts),
-                         static_cast<off_t>(one.first * block_size), RWF_NOWAIT);
+  one.io.result = ::preadv2(cached_.fd(), all.parts_of(one), static_cast<int>(one.nr_parts),
+                            static_cast<off_t>(one.first * block_size), RWF_NOWAIT);
   if (one.is_done()) {
     cache_credit_.hit();
     return true;
@@ -329,69 +369,6 @@ bool file_device::read_cached(const plan& all, transfer& one) {
     cached_ = base::file_handle();
   }
   return false;
-}
-
-void file_device::run_sync(const plan& all, std::span<transfer* const> transfers, bool writing) {
-  for (transfer* one : transfers) {
-    const auto offset = static_cast<off_t>(one->first * block_size);
-    const int count = static_cast<int>(one->nr_parts);
-    do {
-      one->result = writing ? ::pwritev(file_.fd(), all.parts_of(*one), count, offset)
-                            : ::preadv(file_.fd(), all.parts_of(*one), count, offset);
-    } while (one->result < 0 && errno == EINTR);
-    if (one->result < 0) {
-      one->result = -errno;
-    }
-  }
-}
-
-void file_device::run_async(const plan& all, std::span<transfer* const> transfers, bool writing) {
-  std::vector<iocb> controls(transfers.size());
-  std::vector<iocb*> pointers(transfers.size());
-  for (std::size_t i = 0; i < transfers.size(); ++i) {
-    transfer* const one = transfers[i];
-    const auto offset = static_cast<off_t>(one->first * block_size);
-    const int count = static_cast<int>(one->nr_parts);
-    if (writing) {
-      ::io_prep_pwritev(&controls[i], file_.fd(), all.parts_of(*one), count, offset);
-    } else {
-      ::io_prep_preadv(&controls[i], file_.fd(), all.parts_of(*one), count, offset);
-    }
-    controls[i].data = one;
-    pointers[i] = &controls[i];
-  }
-  std::size_t submitted = 0;
-  std::size_t done = 0;
-  int refusal = 0;  // once the system refuses to take requests, only those in flight are awaited
-  io_event events[queue_depth];
-  while (done < submitted || (submitted < transfers.size() && refusal == 0)) {
-    const std::size_t in_flight = submitted - done;
-    const std::size_t more = std::min(transfers.size() - submitted, queue_depth - in_flight);
-    if (more > 0 && refusal == 0) {
-      const int taken = ::io_submit(aio_, static_cast<long>(more), pointers.data() + submitted);
-      if (taken > 0) {
-        submitted += static_cast<std::size_t>(taken);
-      } else if (in_flight == 0 && taken != -EINTR) {
-        refusal = taken == 0 ? -EAGAIN : taken;
-      }
-    }
-    if (submitted == done) {
-      continue;
-    }
-    const int got = ::io_getevents(aio_, 1, queue_depth, events, nullptr);
-    for (int i = 0; i < got; ++i) {
-      static_cast<transfer*>(events[i].data)->result = static_cast<long>(events[i].res);
-      ++done;
-    }
-    if (got < 0 && got != -EINTR) {
-      // The buffers belong to requests in flight; io_destroy waits for those.
-      ::io_destroy(std::exchange(aio_, nullptr));
-      throw base::io_error(base::system_message(name_, -got));
-    }
-  }
-  for (std::size_t i = submitted; i < transfers.size(); ++i) {
-    transfers[i]->result = refusal;
-  }
 }
 
 }  // namespace pd

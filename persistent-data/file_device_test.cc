@@ -259,15 +259,6 @@ TEST_F(file_device, notices_that_it_was_changed_while_it_was_read) {
   }
 }
 
-TEST_F(file_device, knows_which_file_it_is) {
-  const auto device = pd::file_device::open_for_reading(path_, sharing::exclusive);
-  const base::file_handle same(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-  const base::file_handle other(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  EXPECT_TRUE(device.is_same_file(same.fd()));
-  EXPECT_FALSE(device.is_same_file(other.fd()));
-  EXPECT_FALSE(device.is_same_file(-1));
-}
-
 TEST_F(file_device, tells_why_a_write_was_cut_short) {
   const auto ignored = std::signal(SIGXFSZ, SIG_IGN);
   struct rlimit before {};

@@ -40,6 +40,9 @@ inline committed_state read_state(block_device& device) {
   block_buffer block(1);
   read_request request{0, block.block(0), 0};
   device.read({&request, 1});
+  if (request.error != 0) {
+    throw base::data_error("block 0 cannot be read");
+  }
   EXPECT_FALSE(check_head(state_block, 0, block.block(0))) << "block 0 is not whole";
   committed_state state{decode_space_map_root(block.block(0) + 16), {}};
   for (std::size_t i = 0; i < base::get_le64(block.block(0) + 48); ++i) {

@@ -33,6 +33,9 @@ class all_written final : public contents_sink {
   void eras(window_ptr) override {}
   void end() override;
 
+  // As they were handed on.
+  const superblock_facts& facts() const { return facts_; }
+
  private:
   std::uint32_t later_than(std::uint32_t current_era) const;
 

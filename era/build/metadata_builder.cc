@@ -21,12 +21,6 @@ void write_block_0(pd::block_device& device, const std::byte* block) {
   device.flush();
 }
 
-void write_mark(pd::block_device& device) {
-  pd::block_buffer block(1);
-  std::memcpy(block.block(0), restore_mark.data(), restore_mark.size());
-  write_block_0(device, block.block(0));
-}
-
 // Once the superblock was on its way, nobody knows whether the device holds it. Returns whether
 // the device took the mark in its place.
 bool put_mark_back(pd::block_device& device) {
@@ -209,15 +203,25 @@ superblock finish_metadata(pd::bulk_writer& writer, superblock from,
   pd::block_buffer block(1);
   encode_superblock(from, block.block(0));
   pd::seal_block(superblock_block, 0, block.block(0));
+  write_block_0_last(writer.device(), block.block(0));
+  return from;
+}
+
+void write_mark(pd::block_device& device) {
+  pd::block_buffer block(1);
+  std::memcpy(block.block(0), restore_mark.data(), restore_mark.size());
+  write_block_0(device, block.block(0));
+}
+
+void write_block_0_last(pd::block_device& device, const std::byte* block) {
   try {
-    write_block_0(writer.device(), block.block(0));
+    write_block_0(device, block);
   } catch (const base::io_error& failed) {
-    throw base::io_error(doubtful_end(failed, put_mark_back(writer.device())));
+    throw base::io_error(doubtful_end(failed, put_mark_back(device)));
   } catch (...) {
-    put_mark_back(writer.device());
+    put_mark_back(device);
     throw;
   }
-  return from;
 }
 
 }  // namespace era

@@ -63,16 +63,22 @@ class metadata_builder final : public contents_sink {
   std::map<std::uint32_t, writeset>::iterator present_ = writesets_.end();
 };
 
-// The last steps of the builder, for those that lay out metadata by hand.
+// The first and the last steps of the builder, for those that lay out metadata by hand.
+
+// Puts the mark into block 0, on stable storage. Throws base::io_error.
+void write_mark(pd::block_device& device);
+
+// Writes block 0 when all else is on stable storage. Throws base::io_error where the device fails;
+// then the mark is put back, where the device still takes it: of metadata that may not be on stable
+// storage nobody must think that it is.
+void write_block_0_last(pd::block_device& device, const std::byte* block);
 
 // Writes the tree of these writesets, ascending by era, and returns its root.
 block_nr write_writeset_tree(pd::bulk_writer& writer, std::span<const writeset> sets);
 
 // Writes the space map, given the reference counts of the blocks so far, from block 0 on, then
 // flushes, writes `from` with that space map into block 0 and flushes again. Throws base::io_error
-// where the device fails; if that was at the last step, the mark is put back into block 0, where
-// the device still takes it: of metadata that may not be on stable storage nobody must think that
-// it is.
+// where the device fails.
 superblock finish_metadata(pd::bulk_writer& writer, superblock from,
                            std::span<const std::uint32_t> counts);
 

@@ -170,7 +170,7 @@ class checker {
         progress_(progress) {}
 
   check_summary run(const check_options& options) {
-    progress_.begin("checking");
+    progress_.begin("checking", pd::block_size);
     summary_.state = options.state;
     const std::optional<superblock> live = file_.read_superblock(0, sink_);
     if (live) {

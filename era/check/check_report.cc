@@ -1,6 +1,7 @@
 #include "era/check/check_report.h"
 
 #include "base/number.h"
+#include "era/check/problem_document.h"
 
 namespace era {
 namespace {
@@ -12,18 +13,12 @@ class text_reporter final : public check_report {
   text_reporter(base::output& out, std::string file) : out_(out), file_(std::move(file)) {}
 
   void found(const problem& p) override {
-    const problem_row& row = row_of(p.code);
-    out_ << severity_name(row.how_bad) << " " << row.name << " " << sentence_of(p) << "\n";
+    out_ << line_of(p) << "\n";
     found_any_ = true;
   }
 
   void finish(const check_summary& s, const bounded_sink& problems, const std::string&) override {
-    for (const problem_row& row : problem_table()) {
-      if (const std::uint64_t more = problems.not_shown(row.code)) {
-        out_ << severity_name(row.how_bad) << " " << row.name << " ";
-        out_.number(more) << " more of these\n";
-      }
-    }
+    print_more(out_, problems);
     out_ << file_ << ": " << counted(s.blocks_read, "metadata block") << " read";
     if (s.superblock_usable) {
       print_state(s);
@@ -69,98 +64,50 @@ class text_reporter final : public check_report {
 
 class json_reporter final : public check_report {
  public:
-  json_reporter(base::output& out, const std::string& file) : out_(out), json_(text_) {
-    json_.begin_object();
-    json_.text("tool", "era_check");
-    json_.text("version", ERA_TOOLS_VERSION);
-    json_.text("file", file);
-    json_.begin_array("problems");
-    print();
-  }
+  json_reporter(base::output& out, const std::string& file)
+      : document_(out, {{"tool", "era_check"}, {"version", ERA_TOOLS_VERSION}, {"file", file}}) {}
 
-  void found(const problem& p) override {
-    const problem_row& row = row_of(p.code);
-    json_.begin_object();
-    json_.text("code", row.name);
-    json_.text("severity", severity_name(row.how_bad));
-    json_.number("block", p.block);
-    json_.text("where", describe(p.at));
-    json_.text("what", p.what);
-    json_.text("consequence", consequence_of(p));
-    json_.text("repair", repair_of(p));
-    json_.end_object();
-    print();
-  }
+  void found(const problem& p) override { document_.found(p, {"repair", repair_of(p)}); }
 
   void finish(const check_summary& s, const bounded_sink& problems,
               const std::string& error) override {
-    json_.end_array();
-    json_.begin_array("more_problems");
-    for (const problem_row& row : problem_table()) {
-      if (const std::uint64_t more = problems.not_shown(row.code)) {
-        json_.begin_object();
-        json_.text("code", row.name);
-        json_.number("count", more);
-        json_.end_object();
-      }
-    }
-    json_.end_array();
-    json_.text("source", s.state == metadata_state::snapshot ? "snapshot" : "live");
-    json_.boolean("superblock_usable", s.superblock_usable);
+    base::json_writer& json = document_.after_problems(problems);
+    json.text("source", s.state == metadata_state::snapshot ? "snapshot" : "live");
+    json.boolean("superblock_usable", s.superblock_usable);
     if (s.superblock_usable) {
-      put_state(s);
+      put_state(s, json);
     }
-    json_.number("blocks_read", s.blocks_read);
-    json_.number("errors", s.errors);
-    json_.number("nonfatal", s.nonfatal);
-    json_.number("remarks", s.remarks);
+    json.number("blocks_read", s.blocks_read);
+    json.number("errors", s.errors);
+    json.number("nonfatal", s.nonfatal);
+    json.number("remarks", s.remarks);
     if (!error.empty()) {
-      json_.text("error", error);
+      json.text("error", error);
     }
-    json_.end_object();
-    print();
+    document_.finish();
   }
 
-  void fail(const std::string& error) override {
-    // A problem may have been half written when memory ran out.
-    while (json_.depth() > depth_of_problems) {
-      json_.end_object();
-    }
-    text_.clear();
-    json_.end_array();
-    json_.text("error", error);
-    json_.end_object();
-    print();
-  }
+  void fail(const std::string& error) override { document_.fail(error); }
 
  private:
-  void put_state(const check_summary& s) {
-    json_.number("block_size_sectors", s.found.data_block_size);
-    json_.number("block_size_bytes", s.found.data_block_size * sector_bytes);
-    json_.number("nr_blocks", s.found.nr_blocks);
-    json_.number("current_era", s.found.current_era);
-    json_.boolean("current_writeset_open",
-                  s.state == metadata_state::live && s.found.current_open());
+  static void put_state(const check_summary& s, base::json_writer& json) {
+    json.number("block_size_sectors", s.found.data_block_size);
+    json.number("block_size_bytes", s.found.data_block_size * sector_bytes);
+    json.number("nr_blocks", s.found.nr_blocks);
+    json.number("current_era", s.found.current_era);
+    json.boolean("current_writeset_open",
+                 s.state == metadata_state::live && s.found.current_open());
     if (s.archived_writesets) {
-      json_.number("archived_writesets", *s.archived_writesets);
+      json.number("archived_writesets", *s.archived_writesets);
     } else {
-      json_.null("archived_writesets");
+      json.null("archived_writesets");
     }
-    json_.number("metadata_snapshot", s.metadata_snap);
-    json_.number("metadata_blocks_used", s.space_map.nr_allocated);
-    json_.number("metadata_blocks_total", s.space_map.nr_blocks);
+    json.number("metadata_snapshot", s.metadata_snap);
+    json.number("metadata_blocks_used", s.space_map.nr_allocated);
+    json.number("metadata_blocks_total", s.space_map.nr_blocks);
   }
 
-  static constexpr std::size_t depth_of_problems = 2;
-
-  void print() {
-    out_ << text_.view();
-    text_.clear();
-  }
-
-  base::output& out_;
-  base::text text_;  // on its way to out_
-  base::json_writer json_;
+  problem_document document_;
 };
 
 class silent_reporter final : public check_report {
@@ -171,6 +118,20 @@ class silent_reporter final : public check_report {
 };
 
 }  // namespace
+
+std::string line_of(const problem& found) {
+  const problem_row& row = row_of(found.code);
+  return std::string(severity_name(row.how_bad)) + " " + row.name + " " + sentence_of(found);
+}
+
+void print_more(base::output& out, const bounded_sink& problems) {
+  for (const problem_row& row : problem_table()) {
+    if (const std::uint64_t more = problems.not_shown(row.code)) {
+      out << severity_name(row.how_bad) << " " << row.name << " ";
+      out.number(more) << " more of these\n";
+    }
+  }
+}
 
 std::unique_ptr<check_report> text_report(base::output& out, const std::string& file) {
   return std::make_unique<text_reporter>(out, file);

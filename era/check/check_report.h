@@ -5,11 +5,15 @@
 #include <memory>
 #include <string>
 
-#include "base/json.h"
 #include "base/output.h"
 #include "era/check/check.h"
 
 namespace era {
+
+// A problem as a line of a report, without its end; and after the problems those that were left
+// out, by their codes. Reports of other tools have them alike.
+std::string line_of(const problem& found);
+void print_more(base::output& out, const bounded_sink& problems);
 
 class check_report : public problem_sink {
  public:

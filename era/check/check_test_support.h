@@ -29,6 +29,15 @@ inline model usual_model() {
   return m;
 }
 
+// The last-written era of every block.
+inline std::vector<std::uint32_t> eras_of_model(const model& m) {
+  std::vector<std::uint32_t> eras;
+  for (std::uint64_t block = 0; block < m.nr_blocks(); ++block) {
+    eras.push_back(m.last_written(block));
+  }
+  return eras;
+}
+
 inline check_summary check(pd::block_device& device, problem_recorder& problems,
                            const check_options& options = {}) {
   base::no_progress progress;

@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cctype>
-#include <fstream>
-#include <iterator>
 #include <set>
 
 #include "base/error.h"
@@ -68,35 +65,6 @@ TEST(problem_table, has_the_severities_of_the_format) {
   EXPECT_EQ(row_of(problem_code::writeset_nr_bits).how_bad, severity::remark);
   EXPECT_EQ(row_of(problem_code::era_above_current).how_bad, severity::error);
   EXPECT_EQ(row_of(problem_code::era_above_archived).how_bad, severity::nonfatal);
-}
-
-// The text of a page with hyphens unescaped and all white space made single blanks.
-std::string folded_page(const std::string& path) {
-  std::ifstream file(path);
-  const std::string page((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  std::string folded;
-  for (std::size_t i = 0; i < page.size(); ++i) {
-    if (page[i] == '\\' && i + 1 < page.size() && page[i + 1] == '-') {
-      continue;
-    }
-    const bool blank = std::isspace(static_cast<unsigned char>(page[i])) != 0;
-    if (!blank || (!folded.empty() && folded.back() != ' ')) {
-      folded += blank ? ' ' : page[i];
-    }
-  }
-  return folded;
-}
-
-TEST(problem_table, stands_in_the_manual_page_word_for_word) {
-  const std::string page = folded_page(SOURCE_FOLDER "/man8/era_check.8");
-  for (const era::problem_row& row : era::problem_table()) {
-    std::string entry = std::string(".TP .BR ") + row.name + " \" (" +
-                        era::severity_name(row.how_bad) + ")\" " + row.consequence + "; " +
-                        row.repair + ". ";
-    const std::size_t first = entry.find(row.consequence, std::string(row.name).size());
-    entry[first] = static_cast<char>(std::toupper(static_cast<unsigned char>(entry[first])));
-    EXPECT_NE(page.find(entry), std::string::npos) << entry;
-  }
 }
 
 TEST(severity, has_a_name) {

@@ -28,7 +28,7 @@ bool all_zero(const std::byte* from, const std::byte* end) {
 void check_geometry(const superblock& s,
                     const std::function<void(problem_code, const std::string&)>& report) {
   const std::string size = "data block size is " + std::to_string(s.data_block_size) + " sectors";
-  if (s.data_block_size == 0 || s.data_block_size % 8 != 0) {
+  if (!is_data_block_size(s.data_block_size)) {
     report(problem_code::superblock_block_size, size + ", not a positive multiple of 8");
   } else if (!fits_a_device(s.data_block_size, s.nr_blocks)) {
     report(problem_code::superblock_block_size,
@@ -93,7 +93,7 @@ void encode_superblock(const superblock& from, std::byte* block) {
 }
 
 bool has_sound_checksum(const std::byte* block) {
-  return (pd::body_crc(block) ^ pd::stored_checksum(block)) == superblock_block.salt;
+  return pd::has_sound_checksum(superblock_block, block);
 }
 
 bool check_superblock(const std::byte* block, place at, block_nr where, problem_sink& sink,
@@ -172,7 +172,7 @@ std::string describe_foreign_superblock(const std::byte* block, const std::strin
     return "this looks like " + foreign + ", not era metadata";
   }
   if (has_restore_mark(block)) {
-    return "an interrupted era_restore left its mark here; restore it again";
+    return "an interrupted era_restore or era_repair left its mark here; start it again";
   }
   if (all_zero(block, block + pd::block_size)) {
     return "all bytes are zero, so it was never formatted or restored";

@@ -40,6 +40,11 @@ struct superblock {
   bool current_open() const { return current_root != pd::no_block; }
 };
 
+// Whether a data block can be of so many sectors: a positive multiple of 8.
+constexpr bool is_data_block_size(std::uint64_t sectors) {
+  return sectors > 0 && sectors % 8 == 0;
+}
+
 // Whether the bytes of so many data blocks, of so many sectors each, can be counted in 64 bits.
 bool fits_a_device(std::uint64_t block_size, std::uint64_t nr_blocks);
 

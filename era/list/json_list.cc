@@ -1,23 +1,74 @@
 // The list as one JSON object that says all about itself: tool and version, what the list is of,
-// totals, then the ranges, ends exclusive.
-#include "base/json.h"
-#include "era/list/list_format.h"
+// totals, then the ranges: objects with ends that are exclusive, or, compact, pairs of begin and
+// length.
+#include "era/list/list_forms.h"
+#include "era/list/run_text.h"
 
 namespace era {
 namespace {
 
 // The ranges are one level in; the array itself is opened and closed by hand, as it is printed in
 // pieces.
-constexpr std::string_view before_first = "\n    {\n      \"begin\": ";
-constexpr std::string_view before_next = ",\n    {\n      \"begin\": ";
-constexpr std::string_view between = ",\n      \"end\": ";
-constexpr std::string_view after_each = "\n    }";
-constexpr std::size_t longest =
-    before_next.size() + between.size() + after_each.size() + 2 * base::near_numbers::longest;
+struct shape {
+  std::string_view before_first;
+  std::string_view before_next;
+  std::string_view between;
+  std::string_view after_each;
+};
+constexpr shape objects = {
+    "\n    {\n      \"begin\": ", ",\n    {\n      \"begin\": ", ",\n      \"end\": ", "\n    }"};
+constexpr shape pairs = {"\n    [", ",\n    [", ",", "]"};
+constexpr std::size_t longest = objects.before_next.size() + objects.between.size() +
+                                objects.after_each.size() + 2 * base::near_numbers::longest;
 
-void begin(const list_facts& facts, base::text& out) {
+const char* name_of(list_unit unit) {
+  return unit == list_unit::blocks ? "blocks" : unit == list_unit::sectors ? "sectors" : "bytes";
+}
+
+void begin(const styled_list& list, base::text& out) {
   base::json_writer json(out);
   json.begin_object();
+  put_list_facts(list, json);
+  json.text("unit", name_of(list.style.unit));
+  json.begin_array("ranges");
+}
+
+// The form is known to the compiler, since copies of known length cost little.
+template <bool compact>
+void put_ranges(const styled_list& list, std::uint64_t first_word, std::uint64_t end_word,
+                bool is_first, base::text& out) {
+  constexpr const shape& form = compact ? pairs : objects;
+  const run_scale scaled(list);
+  base::near_numbers numbers;
+  base::same_numbers lengths;
+  put_runs(list.blocks, first_word, end_word, longest, out,
+           [&](char* at, const block_range& blocks) {
+             const block_range run = scaled(blocks);
+             at = is_first ? put_text(at, form.before_first) : put_text(at, form.before_next);
+             at = put_text(numbers.put(at, run.first), form.between);
+             at = compact ? lengths.put(at, run.end - run.first) : numbers.put(at, run.end);
+             is_first = false;
+             return put_text(at, form.after_each);
+           });
+}
+
+void runs(const styled_list& list, std::uint64_t first_word, std::uint64_t end_word, bool at_start,
+          base::text& out) {
+  if (list.style.compact) {
+    put_ranges<true>(list, first_word, end_word, at_start, out);
+  } else {
+    put_ranges<false>(list, first_word, end_word, at_start, out);
+  }
+}
+
+void end(const styled_list& list, base::text& out) {
+  out << (list.facts.total_blocks > 0 ? "\n  ]" : "]") << "\n}\n";
+}
+
+}  // namespace
+
+void put_list_facts(const styled_list& list, base::json_writer& json) {
+  const list_facts& facts = list.facts;
   json.text("tool", "era_invalidate");
   json.text("version", ERA_TOOLS_VERSION);
   json.text("file", facts.file);
@@ -28,39 +79,20 @@ void begin(const list_facts& facts, base::text& out) {
   json.boolean("current_writeset_open", facts.current_open);
   json.number("current_era", facts.current_era);
   json.number("written_since", facts.written_since);
-  json.number("next_since", facts.next_since);
-  json.number("total_blocks", facts.total_blocks);
-  json.number("total_bytes", facts.geometry.bytes_of(facts.total_blocks));
-  json.begin_array("ranges");
-}
-
-char* put(char* at, std::string_view text) {
-  return at + text.copy(at, text.size());
-}
-
-void runs(const written_blocks& blocks, std::uint64_t first_word, std::uint64_t end_word,
-          bool at_start, base::text& out) {
-  base::near_numbers numbers;
-  written_blocks::room_for_runs room;
-  std::string_view before = at_start ? before_first : before_next;
-  for (std::uint64_t i = first_word; i < end_word; ++i) {
-    char* at = out.room(room.size() * longest);
-    for (const block_range& run : blocks.runs_of_word(i, room)) {
-      at = numbers.put(put(at, before), static_cast<std::uint32_t>(run.first));
-      at = numbers.put(put(at, between), static_cast<std::uint32_t>(run.end));
-      at = put(at, after_each);
-      before = before_next;
-    }
-    out.end_at(at);
+  if (facts.written_before) {
+    json.number("written_before", *facts.written_before);
+  } else {
+    json.null("written_before");
   }
+  json.number("next_since", facts.next_since);
+  json.number("origin_bytes", facts.origin_bytes);
+  json.number("granularity_bytes", facts.block_bytes);
+  json.number("total_blocks", facts.total_blocks);
+  json.number("total_bytes", facts.total_bytes);
+  json.number("total_ranges", facts.total_ranges);
 }
 
-void end(const list_facts& facts, base::text& out) {
-  out << (facts.total_blocks > 0 ? "\n  ]" : "]") << "\n}\n";
-}
-
-}  // namespace
-
-const list_format json_list = {"json", "an object that says all about itself", begin, runs, end};
+const list_format json_list = {"json", "an object that says all about itself", begin, runs,
+                               end,    {.any_unit = true, .compact = true}};
 
 }  // namespace era

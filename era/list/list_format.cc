@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "base/ordered_printer.h"
-#include "era/read/plausibility.h"
+#include "base/sha256.h"
+#include "era/list/list_forms.h"
 
 namespace era {
 namespace {
@@ -13,58 +13,54 @@ namespace {
 // Words that are looked at for one piece of text.
 constexpr std::uint64_t words_in_a_piece = 1024;
 
-constexpr std::array<const list_format*, 2> formats = {&xml_list, &json_list};
+constexpr std::array<const list_format*, 9> formats = {&xml_list,      &json_list,   &rbd_diff_list,
+                                                       &ddrescue_list, &extent_list, &bmap_list,
+                                                       &blocks_list,   &ranges_list, &bitmap_list};
 
-// An open era goes on collecting writes; a closed one does not. A snapshot holds all before its
-// current era.
-std::uint32_t next_since(const metadata& from) {
-  const std::uint32_t era = from.superblock.current_era;
-  const bool goes_on = from.is_snapshot() || from.has_current || era == UINT32_MAX;
-  return goes_on ? era : era + 1;
+// The end of a list that ends with a checksum of itself, `so_far` being that of all before.
+std::string checksummed(std::string_view end, base::sha256& so_far) {
+  so_far.add(end);
+  std::string text(end);
+  const std::size_t at = text.find(checksum_place);
+  return text.replace(at, checksum_place.size(), so_far.hexadecimal());
 }
 
 }  // namespace
-
-written_list list_written_blocks(metadata_file& from, metadata_state which, std::uint32_t since,
-                                 problem_sink& problems) {
-  metadata found = from.load(which, problems);
-  require_possible(found, since, from.name());
-  if (report_missing_eras(found, since, problems)) {
-    found.lost_writesets = true;  // tolerated: any block may have been written then
-  }
-  era_reader eras(found, problems);
-  written_blocks blocks(eras, since, found.superblock.nr_blocks);
-  from.require_held(found);
-
-  list_facts facts;
-  facts.file = from.name();
-  facts.geometry = {found.superblock.data_block_size, found.superblock.nr_blocks};
-  facts.source = which;
-  facts.current_open = found.has_current;
-  facts.current_era = found.superblock.current_era;
-  facts.written_since = since;
-  facts.next_since = next_since(found);
-  facts.total_blocks = blocks.size();
-  return {facts, std::move(blocks)};
-}
 
 std::span<const list_format* const> list_formats() {
   return formats;
 }
 
-void print_list(const list_format& format, const written_list& list, base::output& out) {
+void print_list(const list_format& format, const styled_list& list, base::output& out,
+                base::progress& progress) {
+  progress.begin("printing", 0);
+  std::optional<base::sha256> checksum;
   base::ordered_printer printer(out);
-  printer.put([&format, &list](base::text& text) { format.begin(list.facts, text); });
-  const std::uint64_t first_word = list.blocks.first_word();
-  std::uint64_t end = 0;
-  for (std::uint64_t first = first_word; first < list.blocks.nr_words(); first = end) {
-    end = std::min(first + words_in_a_piece, list.blocks.nr_words());
-    printer.put([&format, &list, first, end, at_start = first == first_word](base::text& text) {
-      format.runs(list.blocks, first, end, at_start, text);
-    });
+  if (format.can.checksummed) {
+    checksum.emplace();
+    printer.also([&checksum](std::string_view piece) { checksum->add(piece); });
   }
-  printer.put([&format, &list](base::text& text) { format.end(list.facts, text); });
+  printer.put([&format, &list](base::text& text) { format.begin(list, text); });
+  const std::uint64_t nr_words = list.blocks.nr_words();
+  const std::uint64_t first_word = list.blocks.first_from(0) / pd::bits_per_word;
+  std::uint64_t end = 0;
+  for (std::uint64_t first = format.can.every_word ? 0 : first_word; first < nr_words;
+       first = end) {
+    end = std::min(first + words_in_a_piece, nr_words);
+    printer.put([&format, &list, first, end, at_start = first <= first_word](base::text& text) {
+      format.runs(list, first, end, at_start, text);
+    });
+    progress.at(std::min(end * pd::bits_per_word, list.blocks.nr_blocks()),
+                list.blocks.nr_blocks());
+  }
   printer.finish();
+  base::text last;
+  format.end(list, last);
+  if (checksum) {
+    out << checksummed(last.view(), *checksum);
+  } else {
+    out << last.view();
+  }
 }
 
 }  // namespace era

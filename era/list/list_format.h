@@ -5,58 +5,55 @@
 #include <span>
 
 #include "base/output.h"
+#include "base/progress.h"
 #include "base/text.h"
-#include "era/list/geometry.h"
-#include "era/list/written_blocks.h"
-#include "era/read/metadata_file.h"
+#include "era/list/written_list.h"
 
 namespace era {
 
-// What a list is of.
-struct list_facts {
-  std::string file;
-  era::geometry geometry;
-  metadata_state source = metadata_state::live;
-  bool current_open = false;
-  std::uint32_t current_era = 0;
-  std::uint32_t written_since = 0;
-  std::uint32_t next_since = 0;    // the era to ask for next time
-  std::uint64_t total_blocks = 0;  // that are listed
+// What the numbers of a list count, where its form leaves that open.
+enum class list_unit { blocks, sectors, bytes };
+
+struct list_style {
+  list_unit unit = list_unit::blocks;
+  bool compact = false;
 };
 
-// A list and what it is of.
-struct written_list {
-  list_facts facts;
-  written_blocks blocks;
+// A list and how it is to look.
+struct styled_list : written_list {
+  list_style style;
 };
-
-// Lists the blocks written in era `since` or later. Everything that decides the list is read and
-// found sound before this returns; `problems` decides whether damage ends it. Throws what
-// metadata_file::load() and require_held() do, and what the sink throws.
-written_list list_written_blocks(metadata_file& from, metadata_state which, std::uint32_t since,
-                                 problem_sink& problems);
 
 // What a form does. The runs come in pieces, which several threads make at once.
 struct list_format {
   const char* name;
   const char* summary;  // for help
-  void (*begin)(const list_facts& facts, base::text& out);
+  void (*begin)(const styled_list& list, base::text& out);
 
   // Puts the runs that begin in words `first_word` up to `end_word`; `at_start` if no run comes
   // before them.
-  void (*runs)(const written_blocks& blocks, std::uint64_t first_word, std::uint64_t end_word,
+  void (*runs)(const styled_list& list, std::uint64_t first_word, std::uint64_t end_word,
                bool at_start, base::text& out);
-  void (*end)(const list_facts& facts, base::text& out);
-};
+  void (*end)(const styled_list& list, base::text& out);
 
-extern const list_format xml_list;
-extern const list_format json_list;
+  struct abilities {
+    bool any_unit = false;     // numbers may count sectors or bytes
+    bool compact = false;      // there is a shorter form
+    bool every_word = false;   // runs() wants the words before the first run too
+    bool checksummed = false;  // its end has a place for a checksum of all of it
+  } can{};
+};
 
 // All of them, the default first.
 std::span<const list_format* const> list_formats();
 
 // Prints the whole list; all processors make its pieces. `out` is not committed here; what it
 // throws comes through.
-void print_list(const list_format& format, const written_list& list, base::output& out);
+void print_list(const list_format& format, const styled_list& list, base::output& out,
+                base::progress& progress);
+
+// The totals alone, without a list: as text, a name and a number on each line, or as JSON.
+void print_summary_text(const styled_list& list, base::output& out);
+void print_summary_json(const styled_list& list, base::output& out);
 
 }  // namespace era

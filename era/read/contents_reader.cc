@@ -14,19 +14,6 @@ constexpr std::size_t windows_ahead = 3;
 
 }  // namespace
 
-void contents_reader::first_report::found(const problem& p) {
-  static_assert(nr_problem_codes < UINT8_MAX);
-  const auto mark = static_cast<std::uint8_t>(1 + static_cast<int>(p.code));
-  if (p.block < nr_blocks_) {
-    reported_.resize(nr_blocks_);
-    if (again_ && reported_[p.block] == mark) {
-      return;
-    }
-    reported_[p.block] = mark;
-  }
-  next_.found(p);
-}
-
 contents_reader::contents_reader(metadata& of, problem_sink& sink, bool logical, bool repair,
                                  std::uint32_t floor)
     : metadata_(of),
@@ -38,7 +25,7 @@ contents_reader::contents_reader(metadata& of, problem_sink& sink, bool logical,
 
 void contents_reader::verify(base::progress& progress) {
   eras_.verify(logical_ ? era_reader::extent::device : era_reader::extent::whole, progress);
-  sink_.all_are_verified();
+  sink_.only_new_from_now_on();
 }
 
 void contents_reader::plan() {
@@ -67,6 +54,7 @@ void contents_reader::make_sound() {
   }
   if (current > before) {
     eras_.distrust_up_to(before);
+    raised_from_ = before;
   }
   // A target's digestion would lower what is later in the array; the last-written eras are as true.
   logical_ = logical_ || current > before || eras_.latest_in_era_array() > oldest;
@@ -158,7 +146,16 @@ void contents_reader::send_to(contents_sink& into, base::progress& progress) {
       into.end_writeset();
     }
   }
-  into.end();
+}
+
+contents_summary contents_reader::summary() const {
+  const superblock& from = metadata_.superblock;
+  contents_summary sent;
+  sent.facts = {from.data_block_size, from.nr_blocks, from.current_era};
+  sent.assumed = raised_from_ ? from.nr_blocks : eras_.nr_lost();
+  sent.missing_era = floor_ > 0 ? std::optional(floor_) : std::nullopt;
+  sent.raised_from = raised_from_;
+  return sent;
 }
 
 void contents_reader::read_window(const section& of, std::uint64_t first, contents_window& into) {
@@ -227,17 +224,23 @@ void contents_reader::add_lost(contents_window& into) const {
   }
 }
 
-void send_contents(metadata_file& from, const contents_options& options, problem_sink& problems,
-                   contents_sink& into, base::progress& progress) {
+contents_summary send_contents(metadata_file& from, const contents_options& options,
+                               problem_sink& problems, contents_sink& into,
+                               base::progress& progress) {
   metadata found = from.load(options.state, problems);
   const std::optional<std::uint32_t> missing = report_missing_eras(found, 0, problems);
   contents_reader contents(found, problems, options.logical, options.repair, missing.value_or(0));
-  progress.begin("verifying");
+  progress.begin("verifying", pd::block_size);
   contents.verify(progress);
+  const std::uint64_t blocks_read = from.blocks().blocks_read() + 1;
   from.require_held(found);
-  progress.begin("dumping");
+  progress.begin("dumping", 0);
   contents.send_to(into, progress);
   from.require_held(found);
+  into.end();
+  contents_summary sent = contents.summary();
+  sent.blocks_read = blocks_read;
+  return sent;
 }
 
 }  // namespace era

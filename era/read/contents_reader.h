@@ -5,14 +5,33 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/progress.h"
 #include "era/contents.h"
 #include "era/read/era_reader.h"
+#include "era/read/first_report.h"
 #include "era/read/metadata_file.h"
 
 namespace era {
+
+// What was sent, and how much of it is what was read.
+struct contents_summary {
+  superblock_facts facts;
+  std::uint64_t blocks_read = 0;  // metadata blocks, each once
+
+  // Data blocks that count as written in the current era since what was known of them is lost, or
+  // would no longer be true.
+  std::uint64_t assumed = 0;
+
+  // The latest era that is missing among the archived ones, if any is: every block counts as
+  // written in it, or later.
+  std::optional<std::uint32_t> missing_era;
+
+  // The current era that the superblock names, if later ones were found and it was raised.
+  std::optional<std::uint32_t> raised_from;
+};
 
 class contents_reader {
  public:
@@ -28,28 +47,16 @@ class contents_reader {
   // Reads everything once, so that what is lost is known. Comes before send_to().
   void verify(base::progress& progress);
 
-  // What was lost goes into the writeset of the current era, which is made up where there is none.
-  // What is newly found damaged now, on a device that fails, goes to the problem sink too, and
-  // counts as written where that does not throw: in its writeset, or, of the era array, in the
-  // current era.
+  // All but the sink's end(). What was lost goes into the writeset of the current era, which is
+  // made up where there is none. What is newly found damaged now, on a device that fails, goes to
+  // the problem sink too, and counts as written where that does not throw: in its writeset, or, of
+  // the era array, in the current era.
   void send_to(contents_sink& into, base::progress& progress);
 
+  // What became of the contents, once they were sent.
+  contents_summary summary() const;
+
  private:
-  // Keeps what was reported of a block while verifying from being reported again. A byte a metadata
-  // block, once there is something to report.
-  class first_report final : public problem_sink {
-   public:
-    first_report(problem_sink& next, block_nr nr_blocks) : next_(next), nr_blocks_(nr_blocks) {}
-    void found(const problem& p) override;
-    void all_are_verified() { again_ = true; }
-
-   private:
-    problem_sink& next_;
-    block_nr nr_blocks_;
-    std::vector<std::uint8_t> reported_;  // by block: 1 + the code, 0 for nothing
-    bool again_ = false;
-  };
-
   // One element: the bits of a writeset, or the eras.
   struct section {
     bool is_writeset = false;
@@ -77,6 +84,7 @@ class contents_reader {
   bool logical_;
   bool repair_;
   std::uint32_t floor_;
+  std::optional<std::uint32_t> raised_from_;
   std::vector<block_range> lost_eras_;  // that the writeset of the current era stands in for
   std::vector<section> sections_;
   std::vector<std::uint64_t> one_source_;  // scratch
@@ -91,8 +99,11 @@ struct contents_options {
 // The whole way from a file to a sink: loads the state, verifies all of it before the sink hears a
 // word, and makes sure that a snapshot was held all the time. Damage goes to `problems`; where that
 // throws, nothing more is sent. What is damaged and tolerated counts as written in the current era.
-// Throws damage_error and base::data_error as metadata_file does, and what the sink throws.
-void send_contents(metadata_file& from, const contents_options& options, problem_sink& problems,
-                   contents_sink& into, base::progress& progress);
+// The sink's end() comes after the last look at whether the file is still what it was, so that a
+// sink that needs it to be complete never is with contents that are not. Throws damage_error and
+// base::data_error as metadata_file does, and what the sink throws.
+contents_summary send_contents(metadata_file& from, const contents_options& options,
+                               problem_sink& problems, contents_sink& into,
+                               base::progress& progress);
 
 }  // namespace era

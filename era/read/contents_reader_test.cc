@@ -12,23 +12,11 @@ namespace {
 
 using era::contents_options;
 using era::test::model;
+using era::test::model_in_era_6;
 using era::test::model_writeset;
 using pd::block_nr;
 
 constexpr std::uint32_t nr_blocks = 3000;
-
-// Eras 4 and 5 archived, 6 open.
-model usual_model() {
-  model m;
-  m.current_era = 6;
-  m.array.assign(nr_blocks, 3);
-  m.archived.push_back({4, std::vector<bool>(nr_blocks)});
-  m.archived.push_back({5, std::vector<bool>(nr_blocks)});
-  m.archived[0].bits[10] = m.archived[1].bits[20] = true;
-  m.current = std::vector<bool>(nr_blocks);
-  (*m.current)[30] = true;
-  return m;
-}
 
 // What a source said, as a model: every writeset is an archived one.
 class model_sink final : public era::contents_sink {
@@ -62,7 +50,7 @@ class model_sink final : public era::contents_sink {
 class stage_watcher final : public base::progress {
  public:
   explicit stage_watcher(std::function<void()> when_dumping) : when_dumping_(when_dumping) {}
-  void begin(const std::string& stage) override {
+  void begin(const std::string& stage, std::uint64_t) override {
     if (stage == "dumping") {
       when_dumping_();
     }
@@ -118,7 +106,7 @@ void expect_sound(const model& m) {
 }
 
 TEST(contents_reader, says_what_the_metadata_holds) {
-  const model m = usual_model();
+  const model m = model_in_era_6();
   base::no_progress silent;
   era::strict_sink strict("meta");
   const model said = metadata(m).send({}, strict, silent);
@@ -128,7 +116,7 @@ TEST(contents_reader, says_what_the_metadata_holds) {
 }
 
 TEST(contents_reader, refuses_missing_eras) {
-  model m = usual_model();
+  model m = model_in_era_6();
   m.archived.erase(m.archived.begin() + 1);
   base::no_progress silent;
   era::strict_sink strict("meta");
@@ -139,7 +127,7 @@ TEST(contents_reader, refuses_missing_eras) {
 }
 
 TEST(repaired_contents, have_every_block_written_in_the_latest_missing_era) {
-  model m = usual_model();
+  model m = model_in_era_6();
   m.archived.erase(m.archived.begin() + 1);
   const model said = metadata(m).repaired();
   expect_sound(said);
@@ -153,7 +141,7 @@ TEST(repaired_contents, have_every_block_written_in_the_latest_missing_era) {
 }
 
 TEST(repaired_contents, have_every_block_written_in_a_current_era_that_is_missing) {
-  model m = usual_model();
+  model m = model_in_era_6();
   m.current.reset();
   const model said = metadata(m).repaired();
   EXPECT_EQ(said.current_era, 6U);
@@ -162,7 +150,7 @@ TEST(repaired_contents, have_every_block_written_in_a_current_era_that_is_missin
 }
 
 TEST(repaired_contents, have_no_era_later_than_the_current_one) {
-  model m = usual_model();
+  model m = model_in_era_6();
   m.array[7] = 9;
   const model in_array = metadata(m).repaired();
   expect_sound(in_array);
@@ -171,7 +159,7 @@ TEST(repaired_contents, have_no_era_later_than_the_current_one) {
 }
 
 TEST(repaired_contents, have_what_may_be_of_a_wrapped_counter_in_the_current_era) {
-  model m = usual_model();
+  model m = model_in_era_6();
   m.current_era = 2;  // the eras 3 to 5 are those of before
   m.array[40] = 0;
   m.array[41] = 2;
@@ -187,7 +175,7 @@ TEST(repaired_contents, have_what_may_be_of_a_wrapped_counter_in_the_current_era
 }
 
 TEST(repaired_contents, have_no_era_in_the_array_that_digestion_would_lower) {
-  model m = usual_model();
+  model m = model_in_era_6();
   m.array[7] = 5;
   const model said = metadata(m).repaired();
   expect_sound(said);
@@ -197,7 +185,7 @@ TEST(repaired_contents, have_no_era_in_the_array_that_digestion_would_lower) {
 }
 
 TEST(repaired_contents, have_what_was_lost_in_the_writeset_of_the_current_era) {
-  const model m = usual_model();
+  const model m = model_in_era_6();
   metadata damaged(m);
   pd::test::spoil(damaged.device,
                   pd::test::child_of(damaged.device, damaged.live.era_array_root, 1));
@@ -212,7 +200,7 @@ TEST(repaired_contents, have_what_was_lost_in_the_writeset_of_the_current_era) {
 
 // 8 million bits of a device of few blocks would be 350 MB of XML.
 TEST(repaired_contents, end_a_damaged_writeset_with_the_device) {
-  model m = usual_model();
+  model m = model_in_era_6();
   m.archived[0].bits.resize(2 * 32576);
   metadata damaged(m);
   const auto root = base::get_le64(
@@ -230,7 +218,7 @@ void kill(metadata& dying) {
 }
 
 TEST(dying_device, loses_nothing_without_a_word) {
-  const model m = usual_model();
+  const model m = model_in_era_6();
   metadata dying(m);
   stage_watcher dies([&] { kill(dying); });
   const model said = dying.send({era::metadata_state::live, false, true}, dying.problems, dies);
@@ -243,14 +231,14 @@ TEST(dying_device, loses_nothing_without_a_word) {
 }
 
 TEST(dying_device, ends_a_dump_that_needs_all) {
-  metadata dying(usual_model());
+  metadata dying(model_in_era_6());
   stage_watcher dies([&] { kill(dying); });
   era::strict_sink strict("meta");
   EXPECT_THROW(dying.send({}, strict, dies), era::damage_error);
 }
 
 TEST(dying_device, is_told_of_once_where_it_was_damaged_before) {
-  metadata damaged(usual_model());
+  metadata damaged(model_in_era_6());
   const block_nr block = pd::test::child_of(damaged.device, damaged.live.era_array_root, 1);
   pd::test::spoil(damaged.device, block);
   damaged.repaired();

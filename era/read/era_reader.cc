@@ -1,6 +1,7 @@
 #include "era/read/era_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -19,8 +20,28 @@ std::uint64_t low_bits(std::uint64_t n) {
   return n >= bits_per_word ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
 }
 
-// Bit i: value i is `since` or more. Of `count` values, at most 64.
+// Bit i: value i is `since` or more. Of 64 values, by steps that compilers turn into vector code: a
+// byte of 0 or 1 for each value, and then eight bytes at a time to eight bits by a product in which
+// none of them meet.
+std::uint64_t bits_of_64_since(const std::byte* values, std::uint32_t since) {
+  std::array<std::uint8_t, bits_per_word> flags;
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    flags[i] = base::get_le32(values + era_size * i) >= since ? 1 : 0;
+  }
+  std::uint64_t bits = 0;
+  for (std::size_t i = 0; i < flags.size(); i += 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, flags.data() + i, sizeof eight);
+    bits |= eight * 0x0102040810204080 >> 56 << i;
+  }
+  return bits;
+}
+
+// The same of `count` values, at most 64.
 std::uint64_t bits_since(const std::byte* values, std::uint64_t count, std::uint32_t since) {
+  if (count == bits_per_word && std::endian::native == std::endian::little) {
+    return bits_of_64_since(values, since);
+  }
   std::uint64_t bits = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     bits |= std::uint64_t{base::get_le32(values + era_size * i) >= since} << i;
@@ -93,7 +114,14 @@ class era_reader::window_filler : public pd::array_block_visitor {
   window_filler(era_reader& owner, std::uint64_t first, std::uint64_t end)
       : owner_(owner), first_(first), end_(end) {}
 
+  // Each block that comes is one of so many.
+  void report_to(base::progress& progress, std::uint64_t nr_blocks) {
+    progress_ = &progress;
+    nr_blocks_ = nr_blocks;
+  }
+
   void values(const pd::array_block_request& request, const std::byte* data) final {
+    count_block();
     const std::uint64_t unit = owner_.blocks_of_element(request.tag);
     const std::uint64_t at = request.ref.key * unit * pd::array_capacity(request.value_size);
     if (owner_.metadata_.is_era_array(request.tag)) {
@@ -110,6 +138,7 @@ class era_reader::window_filler : public pd::array_block_visitor {
   }
 
   void damaged(const pd::array_block_request& request, const pd::damage& found) final {
+    count_block();
     owner_.metadata_.report(request.tag, found, owner_.sink_);
     const std::uint64_t unit = owner_.blocks_of_element(request.tag);
     lose(request.tag, {found.first_lost * unit, found.end_lost * unit});
@@ -137,9 +166,18 @@ class era_reader::window_filler : public pd::array_block_visitor {
                          std::uint64_t count) = 0;
   virtual void take_lost(std::uint64_t at, std::uint64_t end) = 0;
 
+  void count_block() {
+    if (progress_ != nullptr) {
+      progress_->at(++done_, nr_blocks_);
+    }
+  }
+
   era_reader& owner_;
   std::uint64_t first_;
   std::uint64_t end_;
+  base::progress* progress_ = nullptr;
+  std::uint64_t nr_blocks_ = 0;
+  std::uint64_t done_ = 0;
 };
 
 class era_reader::era_filler final : public window_filler {
@@ -233,21 +271,12 @@ class era_reader::bit_filler final : public window_filler {
 // Only finds out what is lost.
 class era_reader::loss_finder final : public window_filler {
  public:
-  loss_finder(era_reader& owner, base::progress& progress)
-      : window_filler(owner, 0, UINT64_MAX), progress_(progress), nr_blocks_(owner.refs_.size()) {}
+  explicit loss_finder(era_reader& owner) : window_filler(owner, 0, UINT64_MAX) {}
 
  private:
-  void take_eras(std::uint64_t, const std::byte*, std::uint64_t) override { count_block(); }
-  void take_bits(std::uint32_t, std::uint64_t, const std::byte*, std::uint64_t) override {
-    count_block();
-  }
-  void take_lost(std::uint64_t, std::uint64_t) override { count_block(); }
-
-  void count_block() { progress_.at(++done_, nr_blocks_); }
-
-  base::progress& progress_;
-  std::uint64_t nr_blocks_;
-  std::uint64_t done_ = 0;
+  void take_eras(std::uint64_t, const std::byte*, std::uint64_t) override {}
+  void take_bits(std::uint32_t, std::uint64_t, const std::byte*, std::uint64_t) override {}
+  void take_lost(std::uint64_t, std::uint64_t) override {}
 };
 
 era_reader::era_reader(metadata& of, problem_sink& sink)
@@ -312,17 +341,18 @@ void era_reader::last_written(std::uint64_t first, std::span<std::uint32_t> eras
 void era_reader::verify(extent of_writesets, base::progress& progress) {
   need_era_array();
   need_writesets(0);
-  loss_finder into(*this, progress);
-  fill_in_disk_order(into, 0, of_writesets);
+  loss_finder into(*this);
+  fill_in_disk_order(into, 0, of_writesets, progress);
 }
 
-void era_reader::written_since(std::uint32_t since, std::span<std::uint64_t> words) {
+void era_reader::written_since(std::uint32_t since, std::span<std::uint64_t> words,
+                               base::progress& progress) {
   std::fill(words.begin(), words.end(), 0);
   const std::size_t first_writeset = first_writeset_since(since);
   need_era_array();
   need_writesets(first_writeset);
   bit_filler into(*this, 0, metadata_.superblock.nr_blocks, words, since);
-  fill_in_disk_order(into, first_writeset, extent::device);
+  fill_in_disk_order(into, first_writeset, extent::device, progress);
   if (metadata_.lost_writesets) {
     into.lose_all();
   }
@@ -363,19 +393,24 @@ void era_reader::request(std::size_t array, std::uint64_t first, std::uint64_t e
 }
 
 void era_reader::fill(window_filler& into, std::size_t first_array, std::size_t end_array) {
-  reader_.read(requests_, into);
-  requests_.clear();
+  // Where reading throws, none of them is left for the next window.
+  std::vector<pd::array_block_request> wanted;
+  wanted.swap(requests_);
+  reader_.read(wanted, into);
+  wanted.clear();
+  wanted.swap(requests_);
   fill_losses(into, first_array, end_array);
 }
 
 void era_reader::fill_in_disk_order(window_filler& into, std::size_t first_writeset,
-                                    extent of_writesets) {
+                                    extent of_writesets, base::progress& progress) {
   const std::uint64_t nr_blocks = metadata_.superblock.nr_blocks;
   requests_.reserve(refs_.size());
   request(metadata_.era_array(), 0, nr_blocks);
   for (std::size_t i = first_writeset; i < metadata_.writesets.size(); ++i) {
     request(i, 0, of_writesets == extent::device ? nr_blocks : UINT32_MAX);
   }
+  into.report_to(progress, requests_.size());
   pd::read_in_disk_order(metadata_.walk.reader, std::exchange(requests_, {}), into);
   fill_losses(into, first_writeset, metadata_.nr_arrays());
 }
@@ -391,6 +426,19 @@ void era_reader::fill_losses(window_filler& into, std::size_t first_array, std::
 void era_reader::note_lost(std::size_t array, block_range lost) {
   damaged_[array] = damaged_[array] || lost.first < lost.end;
   add_range(metadata_.is_era_array(array) ? lost_in_era_array_ : lost_in_writesets_, lost);
+}
+
+std::uint64_t era_reader::nr_lost() const {
+  std::vector<block_range> all = lost_in_writesets_;
+  for (const block_range& lost : lost_in_era_array_) {
+    add_range(all, lost);
+  }
+  const std::uint64_t nr_blocks = metadata_.superblock.nr_blocks;
+  std::uint64_t count = 0;
+  for (const block_range& lost : all) {
+    count += std::min(lost.end, nr_blocks) - std::min(lost.first, nr_blocks);
+  }
+  return count;
 }
 
 void era_reader::note_eras(const pd::array_block_request& request, const std::byte* values) {

@@ -40,7 +40,7 @@ class era_reader {
   // Bit i of the words: block i was last written in `since` or later. For all blocks of the device;
   // the bits from nr_blocks on are 0. Reads the era array and the writesets from `since` on, in
   // disk order.
-  void written_since(std::uint32_t since, std::span<std::uint64_t> words);
+  void written_since(std::uint32_t since, std::span<std::uint64_t> words, base::progress& progress);
 
   // From now on last_written() takes each era up to this one as the current era, which was raised
   // above it: the counter may have come to its end and begun again.
@@ -65,6 +65,9 @@ class era_reader {
 
   // The data blocks whose eras in the era array were found lost so far.
   const std::vector<block_range>& lost_in_era_array() const { return lost_in_era_array_; }
+
+  // How many data blocks are in either; those beyond the device do not count.
+  std::uint64_t nr_lost() const;
 
   // Whether something of writeset i was found lost so far.
   bool is_damaged(std::size_t i) const { return damaged_[i]; }
@@ -99,7 +102,8 @@ class era_reader {
   void request(std::size_t array, std::uint64_t first, std::uint64_t end);
   // Reads what was requested of the arrays from first_array up to end_array.
   void fill(window_filler& into, std::size_t first_array, std::size_t end_array);
-  void fill_in_disk_order(window_filler& into, std::size_t first_writeset, extent of_writesets);
+  void fill_in_disk_order(window_filler& into, std::size_t first_writeset, extent of_writesets,
+                          base::progress& progress);
   void fill_losses(window_filler& into, std::size_t first_array, std::size_t end_array);
   void note_lost(std::size_t array, block_range lost);
   void note_eras(const pd::array_block_request& request, const std::byte* values);

@@ -92,7 +92,8 @@ class reading {
 
   std::vector<bool> written_since() {
     std::vector<std::uint64_t> words(base::ceil_div(metadata.superblock.nr_blocks, 64), 0xABCDEF);
-    reader.written_since(since_, words);
+    base::no_progress silent;
+    reader.written_since(since_, words, silent);
     return bits_of(words, metadata.superblock.nr_blocks);
   }
 

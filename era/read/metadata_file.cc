@@ -82,9 +82,7 @@ bool metadata_file::is_unformatted() {
     return false;
   }
   pd::block_buffer block(1);
-  pd::read_request request{0, block.block(0), 0};
-  blocks_.device().read({&request, 1});
-  return request.error == 0 &&
+  return pd::read_block(blocks_.device(), 0, block.block(0)) == 0 &&
          std::all_of(block.block(0), block.block(1), [](std::byte b) { return b == std::byte{0}; });
 }
 
@@ -97,18 +95,17 @@ std::optional<superblock> metadata_file::read_superblock(block_nr where, problem
     return std::nullopt;
   }
   pd::block_buffer block(1);
-  pd::read_request request{where, block.block(0), 0};
+  int error = 0;
   for (int attempt = 1;; ++attempt) {
-    blocks_.device().read({&request, 1});
-    if (attempt == superblock_attempts ||
-        (request.error == 0 && has_sound_checksum(block.block(0)))) {
+    error = pd::read_block(blocks_.device(), where, block.block(0));
+    if (attempt == superblock_attempts || (error == 0 && has_sound_checksum(block.block(0)))) {
       break;
     }
     std::this_thread::sleep_for(between_attempts);
   }
-  if (request.error != 0) {
+  if (error != 0) {
     sink.found({code_of(pd::damage_kind::block_unreadable), at, where,
-                std::string("cannot be read: ") + std::strerror(request.error)});
+                std::string("superblock cannot be read: ") + std::strerror(error)});
     return std::nullopt;
   }
   const std::string content = has_sound_checksum(block.block(0)) ? "" : blocks_.device().content();

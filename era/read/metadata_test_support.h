@@ -126,6 +126,30 @@ inline superblock write_metadata(pd::memory_device& device, const model& from) {
   return maker.finish(write_trees(maker, from));
 }
 
+// With a metadata snapshot that was taken just now.
+inline superblock write_with_snapshot(pd::memory_device& device, const model& from) {
+  metadata_maker maker(device);
+  superblock live = write_trees(maker, from);
+  live.metadata_snap = maker.snapshot_of(live);
+  maker.add_reference(live.writeset_tree_root);
+  maker.add_reference(live.era_array_root);
+  return maker.finish(live);
+}
+
+// Of three blocks of eras: eras 4 and 5 archived, 6 open.
+inline model model_in_era_6() {
+  constexpr std::uint32_t nr_blocks = 3000;
+  model m;
+  m.current_era = 6;
+  m.array.assign(nr_blocks, 3);
+  m.archived.push_back({4, std::vector<bool>(nr_blocks)});
+  m.archived.push_back({5, std::vector<bool>(nr_blocks)});
+  m.archived[0].bits[10] = m.archived[1].bits[20] = true;
+  m.current = std::vector<bool>(nr_blocks);
+  (*m.current)[30] = true;
+  return m;
+}
+
 // Whole words at a time: models can be long.
 inline std::vector<bool> random_bits(std::uint64_t count, unsigned of_100,
                                      std::mt19937_64& random) {

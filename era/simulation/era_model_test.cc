@@ -61,12 +61,7 @@ TEST(read_sound_state, has_what_the_snapshot_holds_without_the_open_era) {
   pd::memory_device device(60);
   model m = small_model();
   m.current = std::vector<bool>(4, true);
-  metadata_maker maker(device);
-  superblock live = write_trees(maker, m);
-  live.metadata_snap = maker.snapshot_of(live);
-  maker.add_reference(live.writeset_tree_root);
-  maker.add_reference(live.era_array_root);
-  maker.finish(live);
+  write_with_snapshot(device, m);
   EXPECT_EQ(era::read_sound_state(device)->snapshot, (eras{1, 3, 4, 2}));
   EXPECT_EQ(era::read_sound_state(device)->eras, (eras{5, 5, 5, 5}));
 }

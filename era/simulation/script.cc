@@ -123,21 +123,12 @@ std::uint64_t parse_digits(std::string_view word, std::uint64_t most, std::strin
   return *value;
 }
 
-// In sectors. The letter is that of lvm, in either case: s for sectors, others for powers of 1024
-// bytes.
+// In sectors.
 std::uint64_t parse_size(std::string_view word, const form& expected) {
-  constexpr std::string_view units = "kmgt";
-  std::uint64_t sectors_in_unit = 1;
-  std::string_view digits = word;
-  const char last = static_cast<char>(std::tolower(static_cast<unsigned char>(word.back())));
-  if (last == 's') {
-    digits.remove_suffix(1);
-  } else if (const std::size_t unit = units.find(last); unit != std::string_view::npos) {
-    digits.remove_suffix(1);
-    sectors_in_unit = (std::uint64_t{1} << (10 * (unit + 1))) / sector_bytes;
-  }
+  const base::size_parts size = base::split_size(word, sector_bytes);
+  const std::uint64_t sectors_in_unit = size.unit / sector_bytes;
   const std::uint64_t most = most_file_sectors / sectors_in_unit;
-  return parse_digits(word, most, digits, expected) * sectors_in_unit;
+  return parse_digits(word, most, size.digits, expected) * sectors_in_unit;
 }
 
 std::uint64_t parse_one(std::string_view word, const form& expected) {

@@ -1,13 +1,9 @@
 #include "era/simulation/simulated_files.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
-#include "base/error.h"
 #include "base/in_use.h"
+#include "base/storage.h"
 
 namespace era {
 namespace {
@@ -28,17 +24,7 @@ simulated_files::metadata_file::metadata_file(const std::string& name)
 }
 
 void simulated_files::make(const std::string& name, std::uint64_t nr_sectors) {
-  base::file_handle file(::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (!file.is_open()) {
-    throw base::io_error(base::system_message(
-        name, errno, errno == EEXIST ? "Remove it first, or give another name." : ""));
-  }
-  if (::ftruncate(file.fd(), static_cast<off_t>(nr_sectors * sector_bytes)) != 0) {
-    const int error = errno;
-    ::unlink(name.c_str());
-    throw base::io_error(base::system_message(name, error));
-  }
-  file.close(name);
+  base::make_storage(name, nr_sectors * sector_bytes, base::making::sparse);
 }
 
 pd::block_device& simulated_files::metadata(const std::string& name) {

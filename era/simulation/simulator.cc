@@ -17,10 +17,6 @@ constexpr std::uint64_t sectors_in_a_part = 16384;
 
 constexpr std::size_t longest_line = 4096;
 
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
-
 // What the n-th write of a simulation puts on the origin: its number, over and over.
 std::vector<std::byte> contents(std::uint64_t n, std::uint64_t nr_sectors) {
   std::vector<std::byte> bytes(nr_sectors * sector_bytes);
@@ -125,7 +121,7 @@ void simulator::run(const script_command& command) {
     if (command.expected == outcome::success) {
       throw;
     }
-    out_ << first_line(e.what()) << "\n";
+    out_ << base::first_line(e.what()) << "\n";
     return;
   }
   if (devices_.has_power_failed()) {
@@ -209,7 +205,7 @@ void simulator::print_status() {
   out_ << line << "\n";
   if (target_->has_failed() && !told_why_ && remark_) {
     told_why_ = true;
-    remark_(first_line(target_->failure()));
+    remark_(base::first_line(target_->failure()));
   }
 }
 

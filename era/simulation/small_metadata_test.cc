@@ -4,6 +4,7 @@
 
 #include "base/file_test_support.h"
 #include "era/simulation/schedule.h"
+#include "era/target/hollow_origin_test_support.h"
 #include "era/target/target_test_support.h"
 
 namespace {
@@ -11,22 +12,6 @@ namespace {
 using era::outcome;
 using era::script_command;
 using era::verb;
-
-// An origin of any size that keeps nothing.
-class hollow_origin final : public era::origin {
- public:
-  explicit hollow_origin(std::uint64_t nr_sectors) : nr_sectors_(nr_sectors) {}
-  const std::string& name() const override { return name_; }
-  std::uint64_t nr_sectors() const override { return nr_sectors_; }
-  void read(std::uint64_t /*sector*/, std::span<std::byte> /*into*/) override {}
-  void write(std::uint64_t /*sector*/, std::span<const std::byte> /*from*/) override {}
-  void discard(std::uint64_t /*sector*/, std::uint64_t /*nr_sectors*/) override {}
-  void flush() override {}
-
- private:
-  std::string name_ = "data";
-  std::uint64_t nr_sectors_;
-};
 
 // Metadata of so many blocks, whatever the script says.
 class cramped_devices final : public era::simulated_devices {
@@ -49,7 +34,7 @@ class cramped_devices final : public era::simulated_devices {
  private:
   pd::memory_device stable_;
   pd::faulty_device faulty_{stable_};
-  std::optional<hollow_origin> origin_;
+  std::optional<era::test::hollow_origin> origin_;
 };
 
 // Runs a schedule on metadata of so many blocks. Now and then the device goes, in one way or the

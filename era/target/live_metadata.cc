@@ -91,18 +91,16 @@ live_metadata::live_metadata(pd::block_device& device, std::uint32_t data_block_
 
 bool live_metadata::is_last_commit_on_device() {
   pd::block_buffer blocks(2);
-  pd::read_request request{0, blocks.block(0), 0};
-  device_.read({&request, 1});
+  const int error = pd::read_block(device_, 0, blocks.block(0));
   encode_superblock(superblock_, blocks.block(1));
   pd::seal_block(superblock_block, 0, blocks.block(1));
-  return request.error == 0 && std::memcmp(blocks.block(0), blocks.block(1), pd::block_size) == 0;
+  return error == 0 && std::memcmp(blocks.block(0), blocks.block(1), pd::block_size) == 0;
 }
 
 std::optional<std::uint32_t> live_metadata::era_on_device() {
   pd::block_buffer block(1);
-  pd::read_request request{0, block.block(0), 0};
-  device_.read({&request, 1});
-  const bool sound = request.error == 0 && !pd::check_head(superblock_block, 0, block.block(0));
+  const bool sound = pd::read_block(device_, 0, block.block(0)) == 0 &&
+                     !pd::check_head(superblock_block, 0, block.block(0));
   return sound ? std::optional(decode_superblock(block.block(0)).current_era) : std::nullopt;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/storage.h"
 #include "era/format/superblock.h"
 
 namespace era {
@@ -15,36 +16,27 @@ namespace {
 
 constexpr std::uint64_t sectors_of_zeros = 256;
 
-constexpr const char* busy_advice = "It is mounted or mapped: deactivate what uses it first.";
-
 off_t offset_of(std::uint64_t sector) {
   return static_cast<off_t>(sector * sector_bytes);
 }
 
-// pread or pwrite until all is moved.
-template <typename Byte, typename Move>
-void move_all(const std::string& name, std::uint64_t sector, std::span<Byte> bytes, Move move) {
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t moved = move(bytes.data() + done, bytes.size() - done,
-                               offset_of(sector) + static_cast<off_t>(done));
-    if (moved > 0) {
-      done += static_cast<std::size_t>(moved);
-    } else if (moved == 0 || errno != EINTR) {
-      throw base::io_error(base::system_message(name, moved == 0 ? EIO : errno));
-    }
+void require_done(const std::string& name, int error) {
+  if (error != 0) {
+    throw base::io_error(base::system_message(name, error));
   }
 }
 
 // Does not wait for the other end of a fifo. O_EXCL means that a block device is had alone.
 base::file_handle open_origin(const std::string& name) {
   const bool is_device = S_ISBLK(base::stat_path(name).st_mode);
-  base::file_handle file(
-      ::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | (is_device ? O_EXCL : 0)));
+  base::file_handle file(base::retry([&] {
+    return ::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK | (is_device ? O_EXCL : 0));
+  }));
   const int error = errno;
   struct stat info {};
   if (!file.is_open() && error != EISDIR && error != ENXIO) {
-    throw base::io_error(base::system_message(name, error, error == EBUSY ? busy_advice : ""));
+    throw base::io_error(
+        base::system_message(name, error, error == EBUSY ? base::busy_advice : ""));
   }
   if (!file.is_open() || ::fstat(file.fd(), &info) != 0 ||
       (S_ISBLK(info.st_mode) ? !is_device : !S_ISREG(info.st_mode))) {
@@ -70,15 +62,11 @@ file_origin::file_origin(std::string path) : name_(std::move(path)), file_(open_
 }
 
 void file_origin::read(std::uint64_t sector, std::span<std::byte> into) {
-  move_all(name_, sector, into, [&](std::byte* to, std::size_t size, off_t at) {
-    return ::pread(file_.fd(), to, size, at);
-  });
+  require_done(name_, base::read_at(file_.fd(), sector * sector_bytes, into.data(), into.size()));
 }
 
 void file_origin::write(std::uint64_t sector, std::span<const std::byte> from) {
-  move_all(name_, sector, from, [&](const std::byte* bytes, std::size_t size, off_t at) {
-    return ::pwrite(file_.fd(), bytes, size, at);
-  });
+  require_done(name_, base::write_at(file_.fd(), sector * sector_bytes, from.data(), from.size()));
 }
 
 void file_origin::discard(std::uint64_t sector, std::uint64_t nr_sectors) {
@@ -90,7 +78,7 @@ void file_origin::discard(std::uint64_t sector, std::uint64_t nr_sectors) {
 }
 
 void file_origin::flush() {
-  if (::fdatasync(file_.fd()) != 0) {
+  if (base::retry([&] { return ::fdatasync(file_.fd()); }) != 0) {
     throw base::io_error(base::system_message(name_, errno));
   }
 }

@@ -1,12 +1,12 @@
 #include "era/target/target.h"
 
 #include <algorithm>
-#include <cctype>
 #include <exception>
 #include <stdexcept>
 
 #include "base/bytes.h"
 #include "base/number.h"
+#include "base/text.h"
 
 namespace era {
 namespace {
@@ -25,12 +25,6 @@ std::vector<std::string> words_of(std::string_view text) {
     at = end;
   }
   return words;
-}
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
 }
 
 bool is_write(request::kind what) {
@@ -63,7 +57,19 @@ request part_of(const request& whole, std::uint64_t first, std::uint64_t end) {
   return part;
 }
 
+std::string status_head(std::uint64_t length) {
+  return "0 " + std::to_string(length) + " era ";
+}
+
 }  // namespace
+
+std::string status_line(std::uint64_t length, pd::block_nr used, pd::block_nr total,
+                        const superblock& current) {
+  const std::string snapshot =
+      current.metadata_snap == pd::no_block ? "-" : std::to_string(current.metadata_snap);
+  return status_head(length) + std::to_string(metadata_block_sectors) + " " + std::to_string(used) +
+         "/" + std::to_string(total) + " " + std::to_string(current.current_era) + " " + snapshot;
+}
 
 table_line parse_table_line(std::string_view line) {
   const std::vector<std::string> words = words_of(line);
@@ -98,7 +104,7 @@ target_message parse_message(std::string_view text) {
     throw refused("incorrect number of message arguments",
                   "a message is one word, not " + std::to_string(words.size()));
   }
-  const std::string wanted = lower_case(words[0]);
+  const std::string wanted = base::in_lower_case(words[0]);
   if (wanted == "checkpoint") {
     return target_message::checkpoint;
   }
@@ -191,11 +197,28 @@ void target::begin_era() {
     metadata_->begin_era();
   } catch (...) {
     if (metadata_->era_on_device() != present) {
-      marked_.assign(marked_.size(), false);
+      forget_marks();
     }
     throw;
   }
+  forget_marks();
+}
+
+void target::forget_marks() {
   marked_.assign(nr_blocks_, false);
+  has_marks_ = false;
+}
+
+bool target::is_marked(const block_range& blocks) const {
+  return marked_[blocks.first] && end_of_run(blocks.first, blocks.end) == blocks.end;
+}
+
+void target::note_marked(std::span<const block_range> ranges) {
+  for (const block_range& range : ranges) {
+    std::fill(marked_.begin() + static_cast<std::ptrdiff_t>(range.first),
+              marked_.begin() + static_cast<std::ptrdiff_t>(range.end), true);
+    has_marks_ = true;
+  }
 }
 
 void target::suspend() {
@@ -266,11 +289,8 @@ void target::work() {
   for (const waiting_write& write : ready) {
     ranges.push_back(write.blocks);
   }
-  metadata_->mark(ranges);
-  for (const waiting_write& write : ready) {
-    std::fill(marked_.begin() + static_cast<std::ptrdiff_t>(write.blocks.first),
-              marked_.begin() + static_cast<std::ptrdiff_t>(write.blocks.end), true);
-  }
+  commit_marks(ranges);
+  note_marked(ranges);
   for (const waiting_write& write : ready) {
     send(write.part);
   }
@@ -326,18 +346,12 @@ void target::message(std::string_view text) {
 std::string target::status_info() {
   require_running();
   work();
-  const std::string prefix = "0 " + std::to_string(table_.length) + " era ";
-  const superblock& current = metadata_->current_superblock();
-  const std::string snapshot =
-      current.metadata_snap == pd::no_block ? "-" : std::to_string(current.metadata_snap);
-  const std::string line = prefix + std::to_string(metadata_block_sectors) + " " +
-                           std::to_string(metadata_->used_blocks()) + "/" +
-                           std::to_string(metadata_->total_blocks()) + " " +
-                           std::to_string(current.current_era) + " " + snapshot;
+  const std::string line = status_line(table_.length, metadata_->used_blocks(),
+                                       metadata_->total_blocks(), metadata_->current_superblock());
   try {
     metadata_->commit();
   } catch (const base::error&) {
-    return prefix + "Error";
+    return status_head(table_.length) + "Error";
   }
   return line;
 }

@@ -14,8 +14,12 @@
 // another target changed the metadata reads it again at its resume.
 //
 // Memory: one bit a data block, for the blocks marked in this era, and what live_metadata needs. A
-// second bitset, as the kernel has for the era to come, would be of use only if requests and worker
-// ran side by side. Not thread safe.
+// second bitset, as the kernel has for the era to come, would be of use only if marks went on while
+// an era ends.
+//
+// Not thread safe. Code that carries requests out itself, side by side, goes by is_marked(),
+// commit_marks() and note_marked() instead of map() and work(), and lets no write be under way
+// while an era begins: the writes of an era are over when it is.
 #pragma once
 
 #include <memory>
@@ -52,6 +56,11 @@ enum class target_message { checkpoint, take_metadata_snap, drop_metadata_snap }
 
 // In any case, without arguments. Throws refused.
 target_message parse_message(std::string_view text);
+
+// What `dmsetup status` prints of a device of `length` sectors, with so many blocks of its metadata
+// in use.
+std::string status_line(std::uint64_t length, pd::block_nr used, pd::block_nr total,
+                        const superblock& current);
 
 // Finds devices by the names that stand in table lines. What it returns must stay as long as a
 // target uses it. Throws base::io_error where there is no such device.
@@ -109,6 +118,15 @@ class target {
   // Forgets the writes that wait, as if they had failed.
   void drop_waiting() { waiting_.clear(); }
 
+  // Whether all these blocks are marked in this era, and whether any block is.
+  bool is_marked(const block_range& blocks) const;
+  bool has_marks() const { return has_marks_; }
+
+  // Marks the blocks and commits. They count as marked once note_marked() has been called, which
+  // takes no more than memory. Throws as work().
+  void commit_marks(std::span<const block_range> ranges) { metadata_->mark(ranges); }
+  void note_marked(std::span<const block_range> ranges);
+
   // One step of the digestion of archived eras; false if there is nothing left to do. Its work is
   // committed with whatever commit comes next.
   bool step();
@@ -134,6 +152,7 @@ class target {
   void open_metadata();
   void require_running() const;
   void begin_era();
+  void forget_marks();
   void map_write(const request& wanted);
   void map_run(const request& wanted, const block_range& run, bool marked);
   void send(const request& part);
@@ -146,6 +165,7 @@ class target {
   std::uint64_t nr_blocks_ = 0;
   std::unique_ptr<live_metadata> metadata_;
   std::vector<bool> marked_;  // in this era, and committed
+  bool has_marks_ = false;
   std::vector<waiting_write> waiting_;
   bool running_ = false;
 };

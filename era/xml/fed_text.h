@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "era/xml/expat.h"
+#include "base/expat.h"
 
 namespace era {
 

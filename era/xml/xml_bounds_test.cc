@@ -51,7 +51,9 @@ base::file_handle file_of(const std::string& text) {
 }
 
 void read_from(const base::file_handle& file, era::contents_sink& sink) {
-  era::read_xml(file.fd(), "doc", sink, [](const std::string&) {});
+  base::no_progress silent;
+  era::read_xml(
+      {file.fd(), "doc"}, sink, [](const std::string&) {}, silent);
 }
 
 counting_sink reading(const std::string& document) {
@@ -208,7 +210,9 @@ class writing_sink final : public counting_sink {
 TEST(xml_bounds, refuses_a_file_that_is_changed_while_it_is_read) {
   const base::file_handle file = file_of(in_array(""));
   writing_sink sink(file.fd());
-  EXPECT_EQ(message_of<base::data_error>([&] { read_from(file, sink); }),
+  const base::text_source source{file.fd(), "doc", base::change_watch(file.fd(), "doc")};
+  base::no_progress silent;
+  EXPECT_EQ(message_of<base::data_error>([&] { era::read_xml(source, sink, {}, silent); }),
             "doc: was changed while it was read.  Give it again when it is complete.");
   EXPECT_FALSE(sink.ended);
 }

@@ -16,6 +16,8 @@ class xml_events {
  public:
   void clear();
 
+  std::uint64_t document_bytes = 0;  // of the document were read for it and the parts before it
+
   void begin(const superblock_facts& facts);
   void begin_writeset(std::uint32_t era, std::uint32_t nr_bits, text_position at);
   void end_writeset();

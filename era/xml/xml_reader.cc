@@ -1,5 +1,7 @@
 #include "era/xml/xml_reader.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -11,17 +13,20 @@
 
 #include "base/conveyor.h"
 #include "base/error.h"
-#include "base/file_version.h"
+#include "base/expat.h"
+#include "base/file_handle.h"
 #include "base/input.h"
 #include "base/number.h"
 #include "era/format/superblock.h"
-#include "era/xml/expat.h"
 #include "era/xml/fed_text.h"
 #include "era/xml/xml_events.h"
 #include "era/xml/xml_scanner.h"
 
 namespace era {
 namespace {
+
+using base::quoted;
+using base::shortened;
 
 constexpr std::size_t chunk_bytes = 1024 * 1024;
 constexpr std::size_t longest_token = 1024 * 1024;
@@ -31,16 +36,6 @@ constexpr std::int64_t longest_document_type = 64 * 1024;
 constexpr std::size_t most_unknown_names = 1000;
 constexpr std::size_t longest_unknown_name = 256;
 constexpr std::size_t most_remarks = 16;
-
-// What a document says, in a message of bearable length.
-std::string shortened(std::string_view text) {
-  constexpr std::size_t most = 60;
-  return std::string(text.substr(0, most)) + (text.size() > most ? "..." : "");
-}
-
-std::string quoted(std::string_view text) {
-  return "\"" + shortened(text) + "\"";
-}
 
 // Of the text of a reference after its ampersand.
 bool needs_no_declaration(std::string_view reference) {
@@ -101,6 +96,7 @@ class reader {
       into.fail(std::current_exception());
       ended_ = true;
     }
+    into.document_bytes = bytes_;
     return true;
   }
 
@@ -121,6 +117,7 @@ class reader {
       return false;
     }
     const std::size_t got = input_.read_some(buffer_.data() + kept_, buffer_.size() - kept_);
+    bytes_ += got;
     if (got == 0) {
       parse({buffer_.data(), kept_}, true);
       return false;
@@ -346,7 +343,7 @@ class reader {
       missing("superblock", "uuid");
     }
     const std::uint32_t block_size = number("superblock", given, "block_size", UINT32_MAX);
-    if (block_size == 0 || block_size % 8 != 0) {
+    if (!is_data_block_size(block_size)) {
       refuse("block_size " + std::to_string(block_size) +
              " is not a positive multiple of 8 sectors");
     }
@@ -525,8 +522,15 @@ class reader {
   std::uint32_t nr_blocks_ = 0;
   std::uint32_t current_era_ = 0;
   std::uint32_t nr_bits_ = 0;
+  std::uint64_t bytes_ = 0;              // read so far
   std::set<std::string> unknown_names_;  // of attributes, each after its element's name
 };
+
+// 0 if it is not known.
+std::uint64_t length_of(const base::text_source& source) {
+  const struct stat info = base::stat_of(source.fd, source.name);
+  return S_ISREG(info.st_mode) ? static_cast<std::uint64_t>(info.st_size) : 0;
+}
 
 }  // namespace
 
@@ -538,26 +542,26 @@ void refuse_xml(const std::string& name, text_position at, const std::string& re
                          std::to_string(at.column) + ": " + reason);
 }
 
-void read_xml(int fd, const std::string& name, contents_sink& sink,
-              const std::function<void(const std::string&)>& remark, bool scanning) {
-  const base::file_version version(fd, name.c_str());
-  base::input input(fd, name);
-  reader parsing(name, input, scanning);
+void read_xml(const base::text_source& source, contents_sink& sink,
+              const std::function<void(const std::string&)>& remark, base::progress& progress,
+              bool scanning) {
+  base::input input(source.fd, source.name);
+  reader parsing(source.name, input, scanning);
   base::conveyor<xml_events> parts(4, [&](xml_events& part) { return parsing.read_part(part); });
   // Whatever ends this: the parser must not go on waiting for a pipe.
   const auto stop = [](base::input* waited_for) { waited_for->stop(); };
   const std::unique_ptr<base::input, void (*)(base::input*)> stop_at_exit(&input, stop);
+  progress.begin("reading", 1);
+  const std::uint64_t length = length_of(source);
   try {
     while (const auto part = parts.next()) {
       part->replay(sink, remark);
+      progress.at(part->document_bytes, length);
     }
-    if (base::file_version(fd, name.c_str()) != version) {
-      throw base::data_error(
-          name + ": was changed while it was read.  Give it again when it is complete.");
-    }
+    base::require_unchanged(source);
     sink.end();
   } catch (const contents_conflict& conflict) {
-    refuse_xml(name, conflict.at(), conflict.what());
+    refuse_xml(source.name, conflict.at(), conflict.what());
   }
 }
 

@@ -13,6 +13,8 @@
 #include <functional>
 #include <string>
 
+#include "base/progress.h"
+#include "base/text_source.h"
 #include "era/contents.h"
 
 namespace era {
@@ -20,17 +22,17 @@ namespace era {
 // Throws base::data_error: "FILE: line 3, column 9: reason", without the place if its line is 0.
 [[noreturn]] void refuse_xml(const std::string& name, text_position at, const std::string& reason);
 
-// Reads from `fd`, a file called `name`, and says to the sink what the document says, its numbers
-// found good: the facts are in range, no era is later than the current one, blocks are below
-// nr_blocks, bits below nr_bits. The sink hears of end() after the whole document was found good.
-// What follows a document and a zero byte, with only white space between, is not looked at: a
-// document that was written to a device ends there. `remark` hears what was ignored. Throws
-// base::data_error when the document is refused, here or by the sink as a contents_conflict, and
-// when it is a regular file that was changed meanwhile; base::io_error when it can't be read; and
-// what the sink throws.
+// Reads a document and says to the sink what it says, its numbers found good: the facts are in
+// range, no era is later than the current one, blocks are below nr_blocks, bits below nr_bits. The
+// sink hears of end() after the whole document was found good. What follows a document and a zero
+// byte, with only white space between, is not looked at: a document that was written to a device
+// ends there. `remark` hears what was ignored. Throws base::data_error when the document is
+// refused, here or by the sink as a contents_conflict, and when its source was changed meanwhile;
+// base::io_error when it can't be read; and what the sink throws.
 //
 // `scanning` false leaves everything to Expat, which comes to the same.
-void read_xml(int fd, const std::string& name, contents_sink& sink,
-              const std::function<void(const std::string&)>& remark, bool scanning = true);
+void read_xml(const base::text_source& source, contents_sink& sink,
+              const std::function<void(const std::string&)>& remark, base::progress& progress,
+              bool scanning = true);
 
 }  // namespace era

@@ -66,8 +66,10 @@ base::file_handle file_of(const std::string& text) {
 struct reading {
   explicit reading(const std::string& document) {
     const base::file_handle file = file_of(document);
-    era::read_xml(file.fd(), "doc", events,
-                  [&](const std::string& remark) { remarks.push_back(remark); });
+    base::no_progress silent;
+    era::read_xml(
+        {file.fd(), "doc"}, events, [&](const std::string& remark) { remarks.push_back(remark); },
+        silent);
   }
   event_recorder events;
   std::vector<std::string> remarks;
@@ -320,7 +322,10 @@ TEST(xml_reader, passes_on_what_its_sink_throws_and_stops) {
   const base::file_handle file =
       file_of(with_body("<era_array><era block=\"1\" era=\"1\"/></era_array>"
                         "<era_array><era block=\"2\" era=\"1\"/></era_array>"));
-  EXPECT_EQ(message_of<std::out_of_range>([&] { era::read_xml(file.fd(), "doc", sink, {}); }),
+  EXPECT_EQ(message_of<std::out_of_range>([&] {
+              base::no_progress silent;
+              era::read_xml({file.fd(), "doc"}, sink, {}, silent);
+            }),
             "from the sink");
   EXPECT_EQ(sink.calls, 1);
 }
@@ -328,7 +333,8 @@ TEST(xml_reader, passes_on_what_its_sink_throws_and_stops) {
 TEST(xml_reader, says_that_the_file_cannot_be_read) {
   const base::file_handle folder(::open("/", O_RDONLY | O_DIRECTORY));
   event_recorder events;
-  EXPECT_THROW(era::read_xml(folder.fd(), "doc", events, {}), base::io_error);
+  base::no_progress silent;
+  EXPECT_THROW(era::read_xml({folder.fd(), "doc"}, events, {}, silent), base::io_error);
 }
 
 }  // namespace

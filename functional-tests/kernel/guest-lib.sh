@@ -11,30 +11,40 @@ dm_create() {
   dm create "$1" --table "$2" && dm mknodes "$1"
 }
 
+# dm_reload NAME TABLE: another table, that is loaded while nothing runs.
+dm_reload() {
+  dm suspend "$1" && dm load "$1" --table "$2" && dm resume "$1"
+}
+
 # dm_remove NAME
 dm_remove() {
   dm remove "$1" && rm -f "/dev/mapper/$1"
 }
 
+# dm_status_word NAME NUMBER: one word of the status line, counted from 1.
+dm_status_word() { dm status "$1" | cut -d ' ' -f "$2"; }
+
 # era_create NAME METADATA ORIGIN LENGTH BLOCK_SIZE
 era_create() { dm_create "$1" "0 $4 era $2 $3 $5"; }
 
-# era_reload NAME METADATA ORIGIN LENGTH BLOCK_SIZE: resizes if LENGTH is another. The new table is
-# loaded while nothing runs, else marks made meanwhile would be lost.
-era_reload() {
-  era_suspend "$1" && dm load "$1" --table "0 $4 era $2 $3 $5" && era_resume "$1"
-}
+# era_reload NAME METADATA ORIGIN LENGTH BLOCK_SIZE: resizes if LENGTH is another. With a table that
+# is loaded before the suspension, marks made meanwhile would be lost.
+era_reload() { dm_reload "$1" "0 $4 era $2 $3 $5"; }
 
 era_suspend() { dm suspend "$1"; }
 era_resume() { dm resume "$1"; }
 era_remove() { dm_remove "$1"; }
 
-# era_message NAME MESSAGE...
-era_message() {
+# dm_message NAME MESSAGE...: by dmsetup, which says less than era_message does.
+dm_message() {
   local name=$1
   shift
   dm message "$name" 0 "$@"
 }
+
+# The current era, and the block of the metadata snapshot that is held, or "-".
+era_now() { dm_status_word "$1" 6; }
+era_held() { dm_status_word "$1" 7; }
 
 # Prints "NAME: " and the status line as it is.
 era_status() {
@@ -55,6 +65,12 @@ era_settle() {
     usleep 25000
   done
 }
+
+# cache_table METADATA DATA ORIGIN LENGTH BLOCK_SIZE MODE POLICY
+cache_table() { echo "0 $4 cache $1 $2 $3 $5 1 $6 $7 0"; }
+
+# How many blocks a cache holds.
+cache_used() { dm_status_word "$1" 7 | cut -d / -f 1; }
 
 # refused COMMAND...: succeeds if the command fails.
 refused() {

@@ -39,10 +39,14 @@ bool holds_any(const std::string& line, const std::vector<std::string>& words) {
 
 bool available() {
   if (!obstacle().empty()) {
-    skipped = true;
-    WARN("skipped: " << obstacle());
+    skip(obstacle());
   }
   return obstacle().empty();
+}
+
+void skip(const std::string& why) {
+  skipped = true;
+  WARN("skipped: " << why);
 }
 
 bool any_skipped() {
@@ -100,6 +104,16 @@ std::vector<std::string> complaints(const std::string& dmesg,
     }
   }
   return found;
+}
+
+std::uint64_t fact(const std::string& out, const std::string& name) {
+  for (const auto& line : lines_of(out)) {
+    if (line.starts_with(name + ' ')) {
+      return std::stoull(line.substr(name.size()));
+    }
+  }
+  FAIL("the script does not report " << name << ": " << out);
+  return 0;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {

@@ -5,15 +5,18 @@
 // Guests are independent of each other. Not safe for threads.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace kernel {
 
-// Whether guests can be run here. If not, it says so on the test's output, with the reason, and the
-// program will end as skipped: a test that needs a guest then returns.
+// Whether guests can be run here. If not, skip() says why: a test that needs a guest then returns.
 bool available();
-// Whether available() has ever said no.
+// Says on the test's output that something which a test needs is missing; the program will end as
+// skipped.
+void skip(const std::string& why);
+// Whether that was ever said.
 bool any_skipped();
 
 // What a script in a guest has left.
@@ -49,6 +52,9 @@ class guest {
 // count.
 std::vector<std::string> complaints(const std::string& dmesg,
                                     const std::vector<std::string>& expected = {});
+
+// The number that a script printed in a line of the name and the number; the test fails without it.
+std::uint64_t fact(const std::string& out, const std::string& name);
 
 // Splits at newlines.
 std::vector<std::string> lines_of(const std::string& text);

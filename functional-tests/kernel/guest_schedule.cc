@@ -207,4 +207,12 @@ guest_schedule random_schedule(std::uint64_t seed) {
   return generator(seed).generate("seed" + std::to_string(seed));
 }
 
+guest_schedule life_after(const std::string& name, std::uint32_t block_size,
+                          std::uint64_t nr_blocks) {
+  author author(name, block_size, nr_blocks * block_size);
+  const auto middle = nr_blocks / 2;
+  author.status().write(0, 3).write(middle, 2).checkpoint().write(1).status().take_snapshot();
+  return author.write(nr_blocks - 1).checkpoint().drop_snapshot().settle().status().finish();
+}
+
 }  // namespace kernel

@@ -98,4 +98,9 @@ class author {
 // dropped and refused, and devices that grow and shrink.
 guest_schedule random_schedule(std::uint64_t seed);
 
+// What metadata of so many data blocks that is there already goes through: it is opened with the
+// same length, written to, all there is is digested, and it goes on.
+guest_schedule life_after(const std::string& name, std::uint32_t block_size,
+                          std::uint64_t nr_blocks);
+
 }  // namespace kernel

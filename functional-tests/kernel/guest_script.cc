@@ -37,9 +37,9 @@ std::string line_for(const operation& operation, const guest_schedule& schedule,
     case action::flush:
       return "flush " + name;
     case action::message:
-      return "era_message " + name + ' ' + operation.message;
+      return "dm_message " + name + ' ' + operation.message;
     case action::refused:
-      return "refused era_message " + name + ' ' + operation.message;
+      return "refused dm_message " + name + ' ' + operation.message;
     case action::suspend:
       return "era_suspend " + name;
     case action::resume:

@@ -1,5 +1,7 @@
 // The tools on a device that is in use, within the guest, and on what a kernel leaves after its
 // counter of eras has come to its end and gone on with 0.
+#include "live_device.h"
+
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -9,71 +11,25 @@
 #include "../harness.h"
 #include "guest.h"
 
-namespace {
-
 using Catch::Contains;
+using kernel::part;
 
-constexpr std::uint64_t origin_bytes = 64 << 20;
-
-// An era device's two disks, and what a script in a guest leaves on them.
-class device {
- public:
-  device() { harness::make_zeroed(folder_ / "origin", origin_bytes); }
-
-  std::string metadata() const { return folder_ / "metadata"; }
-  std::string operator/(const std::string& name) const { return folder_ / name; }
-
-  std::string run(const std::string& script) {
-    const auto metadata_disk = guest_.add_disk(metadata());
-    const auto origin_disk = guest_.add_disk(folder_ / "origin");
-    for (const std::string tool : {"era_check", "era_dump", "era_invalidate"}) {
-      guest_.take(harness::tool(tool));
-    }
-    const auto ended =
-        guest_.run("metadata=" + metadata_disk + "\norigin=" + origin_disk + "\n" + script);
-    INFO(ended.out);
-    REQUIRE(ended.err == "");
-    REQUIRE(ended.status == 0);
-    return ended.out;
-  }
-
-  harness::result tell(const std::string& tool, std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), harness::tool(tool));
-    arguments.push_back(metadata());
-    return harness::run(arguments);
-  }
-
- private:
-  harness::temporary_folder folder_;
-  kernel::guest guest_;
-};
-
-// What was printed between a line that is this title and the next title, or the end.
-std::string part(const std::string& out, const std::string& title) {
-  const auto begin = out.find("== " + title + "\n");
-  REQUIRE(begin != std::string::npos);
-  const auto first = out.find('\n', begin) + 1;
-  const auto end = out.find("== ", first);
-  return out.substr(first, end == std::string::npos ? end : end - first);
-}
-
-}  // namespace
-
-TEST_CASE("the tools read the metadata snapshot of a device in use, and nothing else of it") {
+TEST_CASE("the tools read the metadata snapshot of a device in use, and nothing else of it",
+          "[both]") {
   if (!kernel::available()) {
     return;
   }
-  device device;
+  kernel::live_device device;
   harness::make_zeroed(device.metadata(), 1 << 20);
   const auto out = device.run(R"(
 era_create era "$metadata" "$origin" 131072 128
 write_direct era 0 256
-era_message era checkpoint
+dm_message era checkpoint
 write_direct era 1280 128
 refused era_check --metadata-snapshot "$metadata"
-era_message era take_metadata_snap
+dm_message era take_metadata_snap
 write_direct era 12800 128
-era_message era checkpoint
+dm_message era checkpoint
 write_direct era 25600 128
 for tool in "era_check" "era_dump" "era_invalidate --written-since 0"; do
   refused $tool "$metadata"
@@ -85,7 +41,7 @@ era_invalidate --metadata-snapshot --written-since 1 "$metadata"
 echo "== list since 3"
 era_invalidate --metadata-snapshot --written-since 3 "$metadata"
 refused era_invalidate --metadata-snapshot --written-since 4 "$metadata"
-era_message era drop_metadata_snap
+dm_message era drop_metadata_snap
 refused era_check --metadata-snapshot "$metadata"
 era_remove era
 )");
@@ -106,15 +62,15 @@ TEST_CASE(
   if (!kernel::available()) {
     return;
   }
-  device device;
+  kernel::live_device device;
   const fixtures::document nearly_at_the_end = {128, 1024, 4294967293, {}, {{7, 4294967290}}};
   fixtures::restore(nearly_at_the_end.xml(), device.metadata());
   device.run(R"(
 era_create era "$metadata" "$origin" 131072 128
 write_direct era 0 128
-era_message era checkpoint
+dm_message era checkpoint
 write_direct era 128 128
-era_message era checkpoint
+dm_message era checkpoint
 write_direct era 256 128
 era_status era
 era_remove era

@@ -128,7 +128,7 @@ TEST_CASE("a power cut amid writes loses no mark of a block that was written") {
   // Checkpoints among the writes, so that digestion and new eras are cut as well.
   const auto ended =
       guest.run_and_cut(script + writers + waiting +
-                        "for i in 1 2 3 4; do\nera_message sync checkpoint\nusleep 20000\ndone\n");
+                        "for i in 1 2 3 4; do\ndm_message sync checkpoint\nusleep 20000\ndone\n");
   REQUIRE(ended.err == "");
   REQUIRE(ended.status == 0);
   CHECK(kernel::complaints(ended.dmesg) == std::vector<std::string>());

@@ -115,7 +115,7 @@ void require_success(const kernel::outcome& ended) {
 
 }  // namespace
 
-TEST_CASE("a real kernel refuses wrong table lines in the recorded words") {
+TEST_CASE("a real kernel refuses wrong table lines in the recorded words", "[both]") {
   if (!kernel::available()) {
     return;
   }
@@ -153,7 +153,7 @@ TEST_CASE("a real kernel accepts the odd table lines on record") {
   CHECK(ended.out == expected);
 }
 
-TEST_CASE("a real kernel answers messages in the recorded words") {
+TEST_CASE("a real kernel answers messages in the recorded words", "[both]") {
   if (!kernel::available()) {
     return;
   }
@@ -163,8 +163,7 @@ TEST_CASE("a real kernel answers messages in the recorded words") {
   unsigned era = 1;
   for (const auto& sent : kernel::sent_messages) {
     const std::string refused = *sent.error == '\0' ? "" : "refused ";
-    script +=
-        attempt(refused + "era_message x " + sent.message) + "dm status x | cut -d ' ' -f 6\n";
+    script += attempt(refused + "dm_message x " + sent.message) + "dm status x | cut -d ' ' -f 6\n";
     eras += std::to_string(era += sent.eras) + '\n';
   }
   const auto ended = bench.run(script + "dm_remove x\n");
