@@ -21,8 +21,8 @@ constexpr uid_t nobody = 65534;
 // A child that runs `action` and ends with status 0, or 1 if an expectation failed.
 template <typename Action>
 pid_t start_child(Action action) {
-  std::fflush(
-      nullptr);  // else the child writes once more what is pending, wherever that leads then
+  // Else the child writes once more what is pending, wherever its standard output leads then.
+  std::fflush(nullptr);
   const pid_t pid = ::fork();
   if (pid == 0) {
     try {

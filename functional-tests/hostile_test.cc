@@ -296,14 +296,14 @@ TEST_CASE("an open era that is archived too") {
              reply::unspecified, reply::unspecified, std::nullopt, false}});
 }
 
-TEST_CASE("nodes with a header that cannot be") {
+TEST_CASE("nodes with a header that cannot be", "[slow]") {
   const metadata_bytes m(harness::image_named("one_era"));
   tell_all("one_era", node_lies("writeset tree", writeset_tree(m)));
   tell_all("one_era", node_lies("era array", era_array(m)));
   tell_all("one_era", node_lies("bitset", first_bitset(m)));
 }
 
-TEST_CASE("array blocks with a header that cannot be") {
+TEST_CASE("array blocks with a header that cannot be", "[slow]") {
   const metadata_bytes m(harness::image_named("one_era"));
   const auto blocks = m.array_blocks(era_array(m));
   tell_all("one_era", array_block_lies("full era array block", blocks.at(0)));
@@ -311,7 +311,7 @@ TEST_CASE("array blocks with a header that cannot be") {
   tell_all("one_era", array_block_lies("bitset block", m.array_blocks(first_bitset(m)).at(0)));
 }
 
-TEST_CASE("leaves whose entries cannot be") {
+TEST_CASE("leaves whose entries cannot be", "[slow]") {
   const metadata_bytes m(harness::image_named("one_era"));
   const auto tree = writeset_tree(m);
   const auto eras = era_array(m);
@@ -418,7 +418,7 @@ TEST_CASE("internal nodes whose entries cannot be", "[slow]") {
         reply::either}});
 }
 
-TEST_CASE("a current writeset that cannot be") {
+TEST_CASE("a current writeset that cannot be", "[slow]") {
   const metadata_bytes m(harness::image_named("power_cut"));
   const std::vector<std::uint64_t> others = {
       metadata_size(m), max64,        m.get64(0, superblock::current_root) + wrapping,
@@ -449,7 +449,7 @@ TEST_CASE("two eras that share one bitset") {
         reply::unspecified, reply::unspecified, std::nullopt, false}});
 }
 
-TEST_CASE("a space map that cannot be: no reader needs it") {
+TEST_CASE("a space map that cannot be: no reader needs it", "[slow]") {
   const metadata_bytes m(harness::image_named("one_era"));
   const auto index = space_map_index(m);
   const auto bitmap = first_bitmap(m);
@@ -537,7 +537,7 @@ TEST_CASE("a leak is a non-fatal error") {
   CHECK(harness::names_block(lenient.out, leaked));
 }
 
-TEST_CASE("a metadata snapshot that cannot be: the live side doesn't need it") {
+TEST_CASE("a metadata snapshot that cannot be: the live side doesn't need it", "[slow]") {
   const metadata_bytes m(harness::image_named("random/r007"));
   const auto copy = m.get64(0, superblock::snapshot);
   const auto end = metadata_size(m);

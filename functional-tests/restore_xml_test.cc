@@ -528,7 +528,7 @@ TEST_CASE("restore refuses input without any document") {
   check_refused(bench, xml, line);
 }
 
-TEST_CASE("restore refuses a document that ends early, wherever that is") {
+TEST_CASE("restore refuses a document that ends early, wherever that is", "[slow]") {
   const bench bench;
   const auto xml = fixtures::example().xml();
   const auto complete = xml.size() - 1;  // without the final newline
@@ -569,7 +569,7 @@ TEST_CASE("restore refuses deep nesting without a crash") {
   }
 }
 
-TEST_CASE("a document may leave the form of a dump anywhere") {
+TEST_CASE("a document may leave the form of a dump anywhere", "[slow]") {
   const bench bench;
   document large;
   large.nr_blocks = 3000;

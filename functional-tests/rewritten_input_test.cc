@@ -166,7 +166,7 @@ TEST_CASE("no dump that repairs mixes two states of a file that is rewritten mea
   }
 }
 
-TEST_CASE("no repair mixes two states of a file that is rewritten meanwhile") {
+TEST_CASE("no repair mixes two states of a file that is rewritten meanwhile", "[slow]") {
   const two_states states;
   const auto device = states / "device";
   const std::string zeros(states.a.size(), '\0');
@@ -193,7 +193,7 @@ TEST_CASE("no repair mixes two states of a file that is rewritten meanwhile") {
        {"", std::to_string(runs), std::to_string(repaired), std::to_string(runs - repaired)}});
 }
 
-TEST_CASE("no restore mixes two states of a document that is rewritten meanwhile") {
+TEST_CASE("no restore mixes two states of a document that is rewritten meanwhile", "[slow]") {
   const harness::temporary_folder folder;
   const auto xml = folder / "xml";
   const auto device = folder / "device";

@@ -115,7 +115,7 @@ TEST_CASE("a part of an option's name is enough to be told the whole") {
   check_refused(bench.read(tool, bench.metadata, {given}), "did you mean '" + meant + "'?");
 }
 
-TEST_CASE("an option of another tool is refused with the name of that tool") {
+TEST_CASE("an option of another tool is refused with the name of that tool", "[slow]") {
   check_refused(call("era_check", {"--repair", "m"}), "'era_dump --repair' does that");
   static const std::regex other_tool("'(era_[a-z_]+) (--[-a-z]+)' does that");
   const auto options = options_of_all_tools();
