@@ -195,8 +195,8 @@ void check_lists(pd::block_device& device, era::metadata_state state, const verd
 
 // What a metadata snapshot holds is complete up to the era before its own: restored, its own is
 // missing, and a dump says so.
-void check_restored(pd::block_device& restored, era::metadata_state state,
-                    const recorded_contents& dumped) {
+void check_restored_dump(pd::block_device& restored, era::metadata_state state,
+                         const recorded_contents& dumped) {
   const verdict checked(restored);
   require(checked.is_clean(), "what was restored is sound", checked.text);
   const auto again = attempt([&] { return dump(restored, {}); });
@@ -220,7 +220,7 @@ void check_dump(pd::block_device& device, era::metadata_state state, const verdi
             "what is sound can be dumped and restored", e.what());
     return;
   }
-  check_restored(restored, state, dumped);
+  check_restored_dump(restored, state, dumped);
 }
 
 struct repaired_state {
@@ -398,6 +398,17 @@ recorded_contents check_sound(pd::block_device& device) {
   const verdict checked(device);
   require(checked.is_clean(), "what a target leaves is sound", checked.text);
   return dump(device, {});
+}
+
+std::optional<recorded_contents> check_restored(pd::block_device& device) {
+  const verdict checked(device);
+  require(checked.is_clean(), "what was restored from a document is sound", checked.text);
+  if (!checked.has(era::problem_code::writeset_gap)) {
+    return dump(device, {});
+  }
+  require(!attempt([&] { return dump(device, {}); }).result,
+          "what has a missing era is not dumped as if it were whole", checked.text);
+  return std::nullopt;
 }
 
 void check_metadata(const sparse_device& original) {

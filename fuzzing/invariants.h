@@ -4,6 +4,7 @@
 // nothing catches it. Not thread safe.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "fuzzing/recorded_contents.h"
@@ -36,5 +37,9 @@ void check_damaged(pd::block_device& damaged, const recorded_contents& before);
 
 // Of metadata that a target made: it is sound. Returns what it holds.
 recorded_contents check_sound(pd::block_device& device);
+
+// Of metadata restored from a document that was accepted: it is sound. Returns what it holds, or
+// nothing where an era is missing, since no dump shows that.
+std::optional<recorded_contents> check_restored(pd::block_device& device);
 
 }  // namespace fuzz
