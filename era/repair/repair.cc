@@ -28,6 +28,27 @@ class superblock_errors final : public problem_sink {
   std::string first_;
 };
 
+class length_errors final : public problem_sink {
+ public:
+  explicit length_errors(problem_sink& next) : next_(next) {}
+
+  void found(const problem& p) override {
+    if (p.code == problem_code::superblock_nr_blocks) {
+      next_.found(p);
+    }
+  }
+
+ private:
+  problem_sink& next_;
+};
+
+// Writesets of no data blocks contradict a superblock that is sound by itself. Where there are data
+// blocks, the current era can be raised to that of any writeset.
+void report_contradicted_length(metadata_file& file, metadata_state which, problem_sink& sink) {
+  length_errors only(sink);
+  file.load(which, only);
+}
+
 bool is_contradicted(const superblock& by_device, const repair_options& by_caller) {
   const auto differs = [](std::optional<std::uint32_t> given, std::uint32_t found) {
     return given && *given != found;
@@ -223,11 +244,17 @@ repair_summary send_repaired(pd::block_device& device, repair_basis basis,
 
 repair_summary repair(pd::block_device& device, const repair_options& options,
                       problem_sink& problems, contents_sink& into, base::progress& progress) {
+  metadata_file file(device);
   if (options.state == metadata_state::snapshot) {
+    strict_sink strict(device.name());
+    report_contradicted_length(file, options.state, strict);
     return send_repaired(device, repair_basis::superblock, options, problems, into, progress);
   }
   superblock_errors errors(problems);
-  const std::optional<superblock> live = metadata_file(device).read_superblock(0, errors);
+  const std::optional<superblock> live = file.read_superblock(0, errors);
+  if (live && live->nr_blocks == 0 && errors.first().empty()) {
+    report_contradicted_length(file, options.state, errors);
+  }
   if (live && errors.first().empty()) {
     if (!is_contradicted(*live, options)) {
       return send_repaired(device, repair_basis::superblock, options, problems, into, progress);

@@ -254,6 +254,38 @@ TEST(repair, believes_the_numbers_of_a_sound_superblock_with_impossible_roots) {
   EXPECT_FALSE(result.done.may_be_longer);
 }
 
+// The superblock of a device that was never written to, above the trees of one that was.
+superblock without_data_blocks(superblock of) {
+  of.nr_blocks = of.current_era = of.current_nr_bits = 0;
+  of.current_root = 0;
+  return of;
+}
+
+TEST(repair, does_not_believe_that_a_device_with_writesets_has_no_data_blocks) {
+  pd::memory_device device(64);
+  metadata_maker::put_superblock(device,
+                                 without_data_blocks(write_metadata(device, model_in_era_6())));
+  const repaired result(device);
+  expect_all_written(result, 5 + 1'000'000);  // the latest that is archived
+  EXPECT_EQ(result.done.contents.facts.nr_blocks, nr_blocks);
+  EXPECT_TRUE(result.done.may_be_longer);
+  EXPECT_EQ(result.problems.text(),
+            "superblock-nr-blocks, block 0, superblock: no data blocks, but archived writesets\n");
+}
+
+TEST(repair, refuses_a_snapshot_with_writesets_and_no_data_blocks) {
+  pd::memory_device device(64);
+  const superblock live = write_with_snapshot(device, model_in_era_6());
+  std::byte* copy = device.block(live.metadata_snap);
+  superblock held = without_data_blocks(era::decode_superblock(copy));
+  era::encode_superblock(held, copy);
+  pd::seal_block(era::superblock_block, live.metadata_snap, copy);
+  repair_options options;
+  options.state = metadata_state::snapshot;
+  EXPECT_NE(refusal(device, options).find("no data blocks, but archived writesets"),
+            std::string::npos);
+}
+
 TEST(repair, shows_what_it_did) {
   pd::memory_device device(64);
   const superblock live = write_metadata(device, model_in_era_6());
