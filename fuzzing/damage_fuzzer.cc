@@ -67,7 +67,7 @@ class damager {
       case 5:
         unreadable_.insert(block);
         return;
-      case 6:
+      default:
         return cut_off(block);
     }
   }

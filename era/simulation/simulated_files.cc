@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t most_unflushed = 1024;  // blocks
 
 // Who writes to such a file writes into a device that others may have mounted.
-const std::string& not_attached(const std::string& name) {
+std::string not_attached(const std::string& name) {
   base::refuse_attached(base::stat_path(name), name);
   return name;
 }
