@@ -83,13 +83,13 @@ const std::vector<image>& images() {
   return all;
 }
 
-const image& image_named(const std::string& name) {
+const image& image_named(std::string_view name) {
   for (const auto& image : images()) {
     if (image.name == name) {
       return image;
     }
   }
-  throw std::out_of_range("no image " + name);
+  throw std::out_of_range("no image " + std::string(name));
 }
 
 std::string list::xml() const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness.h"
@@ -31,7 +32,7 @@ struct image {
 };
 
 const std::vector<image>& images();
-const image& image_named(const std::string& name);
+const image& image_named(std::string_view name);
 
 struct range {
   std::uint64_t begin;
