@@ -120,8 +120,11 @@ TEST_CASE("other programs see the same list of a served disk as era_invalidate",
   CHECK(expected.back().second == served_disk::bytes);
   CHECK(by_nbdinfo == expected);
   CHECK(by_qemu == expected);
-  // Each of the three, with nobody there when it came, has begun an era.
-  CHECK(info.at("description") == "12 blocks, 363008 bytes, next since=5");
+  // Each, with nobody there when it came, has begun an era; newer programs connect more than once.
+  const auto description = info.at("description").get<std::string>();
+  const std::string start = "12 blocks, 363008 bytes, next since=";
+  CHECK(description.substr(0, start.size()) == start);
+  CHECK(std::stoul(description.substr(start.size())) >= 5);
   CHECK(info.at("is_read_only") == true);
   CHECK(info.at("export-size") == served_disk::bytes);
 }

@@ -208,6 +208,11 @@ TEST_CASE("what is not metadata, or damaged or too small, is refused and left as
     bytes[0x10000 + 0x30 + 2] = 1;
     bytes[0x10000 + 0x90 + 1] = 0x10;
     harness::write_file(disk / "metadata", bytes);
+    if (harness::run({"/usr/sbin/blkid", "-p", disk / "metadata"}).out.find("btrfs") ==
+        std::string::npos) {
+      WARN("skipped: libblkid does not take so little for btrfs");
+      return;
+    }
     check_refused(disk, both_and({"block-size=4k"}), "btrfs");
   }
   SECTION("text") {

@@ -1,6 +1,7 @@
 // changed METADATA ERA: prints what was written in era ERA or later, in bytes.
 #include <era/era.h>
 
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
